@@ -1,0 +1,1 @@
+"""The vocabulary: time, clicks, segments, detections and the errors people see."""

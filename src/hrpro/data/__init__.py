@@ -1,0 +1,1 @@
+"""From files to recordings: dataset folders, feature files, checks, batches, foreign formats."""

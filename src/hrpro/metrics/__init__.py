@@ -1,0 +1,1 @@
+"""How good detections are: mAP, recall, and what kind of errors they make."""

@@ -1,0 +1,1 @@
+"""From snippet scores to candidate actions: generation, ranking, suppression."""

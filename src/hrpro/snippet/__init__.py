@@ -1,0 +1,1 @@
+"""Stage 1: Snippet-level Action Discrimination Learning (eq. 1-8)."""

@@ -1,0 +1,1 @@
+"""Steps, devices, checkpoints and resume. Knows nothing of either stage."""

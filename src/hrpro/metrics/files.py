@@ -1,0 +1,79 @@
+"""Evaluation from file to file: what ``hrpro evaluate`` does, but for the printing."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Collection
+from dataclasses import replace
+from pathlib import Path
+
+from rich import box
+from rich.table import Table
+
+from hrpro.data.formats.activitynet import read_detections, read_ground_truth
+from hrpro.data.formats.jsonfile import write_atomic
+from hrpro.metrics.ambiguous import read_ambiguous, without_ambiguous
+from hrpro.metrics.detection import MAPResult, mean_average_precision
+from hrpro.metrics.thresholds import parse_tious
+
+
+def evaluate_files(
+    ground_truth: str | Path,
+    detections: str | Path,
+    *,
+    subset: str | None = None,
+    exclude: Collection[str] = (),
+    ambiguous: str | Path | None = None,
+    drop_labels: Collection[str] = (),
+    tiou: str = "0.1:0.7:0.1",
+    json_file: str | Path | None = None,
+    csv_file: str | Path | None = None,
+) -> MAPResult:
+    """Evaluate a detections file against a ground-truth file, both in ActivityNet form.
+
+    subset: only its videos (any case). exclude: ids of videos to leave out. ambiguous: file of stretches
+    whose detections are removed first. drop_labels: labels of the ground truth that are no class. json_file,
+    csv_file: where to write the result as well. Raises DataError or ConfigError.
+    """
+    thresholds = parse_tious(tiou)
+    truth = read_ground_truth(ground_truth, subset, exclude, drop_labels)
+    found = read_detections(detections)
+    removed = 0
+    if ambiguous is not None:
+        stretches = {
+            video: spans for video, spans in read_ambiguous(ambiguous).items() if video in truth.videos
+        }
+        found, removed = without_ambiguous(found, stretches)
+    result = mean_average_precision(truth.videos, found, thresholds)
+    coverage = replace(result.coverage, ambiguous_detections=removed, excluded_unknown=truth.excluded_unknown)
+    result = replace(result, coverage=coverage)
+    if json_file is not None:
+        write_atomic(json_file, json.dumps(result.to_dict(), indent=2) + "\n")
+    if csv_file is not None:
+        sheet = io.StringIO()
+        csv.writer(sheet, lineterminator="\n").writerows(result.rows())
+        write_atomic(csv_file, sheet.getvalue())
+    return result
+
+
+def table(result: MAPResult) -> Table:
+    """AP of each class (n: its true segments) at each tIoU, the mAP below, then averages over usual ranges.
+
+    Seven thresholds fit a terminal of 80 columns.
+    """
+    averages = ", ".join(f"{value:.4f} over {name}" for name, value in result.averages().items())
+    caption = f"mAP {averages}" if averages else None
+    view = Table(
+        title="AP by class and tIoU", caption=caption, box=box.SIMPLE_HEAD, padding=0, pad_edge=False
+    )
+    view.add_column("class", overflow="fold")
+    for name in ("n", *(f"{tiou:.10g}" for tiou in result.tious), "mean"):
+        view.add_column(name, justify="right", no_wrap=True)
+    for name, n_truth, ap in zip(result.classes, result.n_truth, result.ap, strict=True):
+        view.add_row(name, str(n_truth), *(f"{value:.3f}" for value in (*ap, ap.mean())))
+    view.add_section()
+    values = (f"{value:.3f}" for value in (*result.mean, result.average()))
+    view.add_row("mAP", str(result.n_truth.sum()), *values, style="bold")
+    return view

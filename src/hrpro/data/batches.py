@@ -1,0 +1,121 @@
+"""From a training set to arrays: features read or remembered, clicks on the snippet grid, padded batches."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hrpro.core.errors import DataError
+from hrpro.data.training_set import TrainingSet
+
+CACHE_BYTES = 2 << 30
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """One recording: features [T, D] float32 and its clicks [n], each a snippet index and a class index."""
+
+    features_td: NDArray[np.float32]
+    snippets: NDArray[np.int64]
+    classes: NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Statistics:
+    """Of every feature dimension over a whole set: mean [D], deviation [D]; and a checksum of all values."""
+
+    mean: NDArray[np.float32]
+    deviation: NDArray[np.float32]
+    checksum: int
+
+
+class Samples:
+    """The recordings of a training set by index. Features stay in memory while all of them fit there."""
+
+    def __init__(self, training_set: TrainingSet, *, cache_bytes: int = CACHE_BYTES) -> None:
+        if not training_set.recordings:
+            raise DataError("the training set holds no recording")
+        self.training_set = training_set
+        size = sum(r.features.shape[0] * r.features.shape[1] * 4 for r in training_set.recordings)
+        self._cache: dict[int, NDArray[np.float32]] | None = {} if size <= cache_bytes else None
+        self._class_of = {name: i for i, name in enumerate(training_set.classes)}
+
+    def __len__(self) -> int:
+        return len(self.training_set.recordings)
+
+    def features(self, index: int) -> NDArray[np.float32]:
+        """Features [T, D]; raises as FeatureFile.read_float32 does, DataError if D is not the set's."""
+        if self._cache is not None and index in self._cache:
+            return self._cache[index]
+        file = self.training_set.recordings[index].features
+        features_td = file.read_float32()
+        if features_td.shape[1] != self.training_set.dimension:
+            raise DataError(
+                f"features have {features_td.shape[1]} dimensions, the first recording's "
+                f"{self.training_set.dimension}",
+                where=file.path,
+                mend="extract all recordings with the same backbone",
+            )
+        if self._cache is not None:
+            self._cache[index] = features_td
+        return features_td
+
+    def __getitem__(self, index: int) -> Sample:
+        recording = self.training_set.recordings[index]
+        features_td = self.features(index)
+        clicks = self.training_set.clicks[recording.id]
+        times = np.array([click.time for click in clicks], np.float64)
+        classes = np.array([self._class_of[click.label] for click in clicks], np.int64)
+        return Sample(features_td, recording.timeline.index(times, len(features_td)), classes)
+
+    def statistics(self) -> Statistics:
+        """One pass over all features, one recording at a time."""
+        count, checksum = 0, 0
+        total = np.zeros(self.training_set.dimension)
+        squares = np.zeros(self.training_set.dimension)
+        shift: NDArray[np.float32] | None = None
+        for index in range(len(self)):
+            features_td = self.features(index)
+            checksum = zlib.crc32(features_td.tobytes(), checksum)
+            # Sums of squares about a value near the mean do not cancel.
+            shift = features_td.mean(0) if shift is None else shift
+            moved_td = features_td.astype(np.float64) - shift
+            count += len(features_td)
+            total += moved_td.sum(0)
+            squares += (moved_td**2).sum(0)
+        assert shift is not None
+        deviation = np.sqrt(np.maximum(squares / count - (total / count) ** 2, 0))
+        # A dimension that never changes says nothing; dividing by (nearly) 0 would make noise of it.
+        dead = deviation <= 1e-6 * max(float(deviation.max()), 1e-12)
+        deviation = np.where(dead, 1, deviation)
+        return Statistics((shift + total / count).astype(np.float32), deviation.astype(np.float32), checksum)
+
+
+def replay(sample: Sample, factor: float) -> Sample:
+    """The recording played ``factor`` times as long (> 1: slower), features interpolated, clicks moved along."""
+    length = len(sample.features_td)
+    stretched = max(round(length * factor), 1)
+    at = np.clip((np.arange(stretched) + 0.5) * length / stretched - 0.5, 0, length - 1)
+    left = np.minimum(at.astype(np.int64), max(length - 2, 0))
+    part = (at - left).astype(np.float32)[:, None]
+    right = np.minimum(left + 1, length - 1)
+    features_td = sample.features_td[left] * (1 - part) + sample.features_td[right] * part
+    moved = ((sample.snippets + 0.5) * stretched / length).astype(np.int64)
+    return Sample(features_td, np.minimum(moved, stretched - 1), sample.classes)
+
+
+def pad(features: Sequence[NDArray[np.float32]]) -> tuple[Tensor, Tensor]:
+    """Features [T_i, D] of several recordings -> [B, max T, D] filled up with 0, and mask [B, max T]."""
+    longest = max(len(features_td) for features_td in features)
+    batch = torch.zeros(len(features), longest, features[0].shape[1])
+    mask = torch.zeros(len(features), longest, dtype=torch.bool)
+    for row, features_td in enumerate(features):
+        batch[row, : len(features_td)] = torch.from_numpy(features_td)
+        mask[row, : len(features_td)] = True
+    return batch, mask

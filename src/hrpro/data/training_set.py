@@ -1,0 +1,62 @@
+"""What training receives: recordings and clicks, and no way to where an action starts or ends."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from hrpro.core.annotations import Click
+from hrpro.core.errors import DataError
+from hrpro.core.timeline import Timeline
+from hrpro.data.faults import some_of
+from hrpro.data.features import FeatureFile
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One recording: its features, the grid they lie on, and its duration in seconds if a file states it."""
+
+    id: str
+    features: FeatureFile
+    timeline: Timeline
+    duration: float | None = None
+
+    @property
+    def seconds(self) -> float:
+        """The stated duration, else the seconds that the features cover."""
+        return self.timeline.duration_of(self.features.shape[0]) if self.duration is None else self.duration
+
+    def latest_click(self, length: int) -> float:
+        """Latest moment in seconds that a click may have when the features hold ``length`` snippets.
+
+        The end and a stride, for roundings; a window where windows are longer, for the last one did not fit.
+        """
+        timeline = self.timeline
+        latest = timeline.duration_of(length) + max(timeline.stride, timeline.window or 0.0)
+        return latest if self.duration is None else min(latest, self.duration + timeline.stride)
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """All that training ever receives.
+
+    clicks: for every recording's id its clicks in order of time, possibly none.
+    """
+
+    classes: tuple[str, ...]
+    recordings: tuple[Recording, ...]
+    clicks: Mapping[str, tuple[Click, ...]]
+
+    @property
+    def dimension(self) -> int:
+        """Feature dimension D."""
+        return self.recordings[0].features.shape[1]
+
+    def subset(self, ids: Collection[str]) -> TrainingSet:
+        """The recordings named, in this set's order, with all its classes; DataError if one is not in it."""
+        strangers = [id for id in ids if id not in self.clicks]
+        if strangers:
+            raise DataError(f"not in this training set: {some_of(strangers)}")
+        wanted = set(ids)
+        kept = tuple(recording for recording in self.recordings if recording.id in wanted)
+        return TrainingSet(self.classes, kept, {item.id: self.clicks[item.id] for item in kept})

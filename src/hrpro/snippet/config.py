@@ -1,0 +1,76 @@
+"""Settings of stage 1. Where a default differs from the paper's or the released value, the field says so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hrpro.core.errors import ConfigError
+from hrpro.training.config import TrainingConfig
+
+
+@dataclass(frozen=True)
+class SnippetConfig(TrainingConfig):
+    """Stage 1: network, pseudo labels, losses, and how it is trained. Raises ConfigError out of range."""
+
+    steps: int = 300
+    lr: float = 5e-4
+    ema: float = 0.99
+
+    hidden: int = 256
+    """Width of the embedded features; 0 takes the input's own dimension D, as the paper does."""
+    blocks: int = 2
+    """Number N of reliability-aware attention blocks (RAB); 0 leaves attention and prototypes out of it."""
+    heads: int = 4
+    """Attention heads; eq. 6 is written for one. Must divide the width."""
+    feedforward: int = 0
+    """Inner width of FC-GELU-FC; 0 takes the width of the embedded features."""
+    input_dropout: float = 0.5
+    """Share of the standardised input features that is dropped while training (ours)."""
+    block_dropout: float = 0.1
+    """Dropout inside the RABs."""
+    dropout: float = 0.5
+    """Dropout before the classifier and the attention head."""
+
+    action_threshold: float = 0.2
+    """A snippet may join a click's pseudo action while its background score 1 - A is at most this."""
+    background_threshold: float = 0.9
+    """A snippet between clicks is pseudo background if 1 - A is at least this."""
+    focal_gamma: float = 2.0
+    """Focusing parameter of the focal loss (eq. 1)."""
+    instance_balance: float = 0.7
+    """Weight of a pseudo action snippet is (snippets of its instance) ** -this: 0 is eq. 1 as written, where
+    long actions outweigh short ones; 1 gives every click the same weight."""
+    attention_weight: float = 1.0
+    """Weight of the focal loss that also draws A to 1 on pseudo action snippets (ours; 0 is eq. 1)."""
+    contrast_weight: float = 1.0
+    """lambda_1 of eq. 8; 0 leaves the contrastive loss out."""
+    contrast_mean: bool = True
+    """Average eq. 7 over the snippets of a class and over the background, so that its weight does not grow
+    with the length of a recording; false sums, as eq. 7 is written."""
+    temperature: float = 0.1
+    """tau of eq. 7."""
+    momentum: float = 0.999
+    """mu of eq. 3."""
+    time_warp: float = 0.25
+    """Each recording is replayed faster or slower by up to exp(this) while training (ours; 0: never)."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("hidden", "blocks", "feedforward"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"must be 0 or more, not {getattr(self, name)}", where=name)
+        if self.heads < 1:
+            raise ConfigError(f"must be at least 1, not {self.heads}", where="heads")
+        for name in ("input_dropout", "block_dropout", "dropout"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ConfigError(f"must lie in [0, 1), not {getattr(self, name)}", where=name)
+        for name in ("action_threshold", "background_threshold", "instance_balance", "momentum"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(f"must lie in [0, 1], not {getattr(self, name)}", where=name)
+        for name in ("focal_gamma", "attention_weight", "contrast_weight", "time_warp"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise ConfigError(f"must be 0 or more, not {getattr(self, name)}", where=name)
+        if not self.temperature > 0:
+            raise ConfigError(f"must be positive, not {self.temperature}", where="temperature")
+        if self.hidden and self.hidden % self.heads:
+            raise ConfigError(f"{self.heads} heads do not divide the width {self.hidden}", where="heads")

@@ -75,7 +75,13 @@ configs = st.builds(
 def test_the_reference_form_equals_the_golden_vectors(case):
     golden = np.load(GOLDEN / f"oic_proposals_{case}.npz")
     classes = predicted_classes(golden["video_score"])
-    config = GenerateConfig(reference=True, unique=False)
+    config = GenerateConfig(
+        class_thresholds=tuple(np.arange(0, 0.25, 0.025)),
+        attention_thresholds=tuple(np.arange(0.5, 0.725, 0.025)),
+        upsample=2,
+        reference=True,
+        unique=False,
+    )
     proposals = generate(golden["class_activation"], golden["attention"], classes, config)
     seconds = Timeline.from_frames(fps=25).to_seconds(proposals.segments)
     columns = (proposals.family, proposals.thresholds, *seconds.T, proposals.labels, proposals.oic)

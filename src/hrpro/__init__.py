@@ -31,8 +31,16 @@ _HOMES = {
     "open_dataset": "hrpro.data.folder",
 }
 __all__ = [
-    "Click", "Config", "Detection", "Detections", "HRPro", "HRProError", "Segment", "Timeline", "open_dataset",
-]  # fmt: skip
+    "Click",
+    "Config",
+    "Detection",
+    "Detections",
+    "HRPro",
+    "HRProError",
+    "Segment",
+    "Timeline",
+    "open_dataset",
+]
 
 
 def __getattr__(name: str) -> Any:

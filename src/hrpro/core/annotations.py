@@ -50,7 +50,8 @@ class Detections:
 
     def __post_init__(self) -> None:
         n = len(self.scores)
-        assert self.segments.shape == (n, 2) and self.labels.shape == (n,) and self.scores.shape == (n,)
+        assert self.segments.shape == (n, 2)
+        assert self.labels.shape == self.scores.shape == (n,)
 
     @classmethod
     def empty(cls, classes: Sequence[str] = ()) -> Detections:

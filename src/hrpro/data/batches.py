@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,27 +74,26 @@ class Samples:
         classes = np.array([self._class_of[click.label] for click in clicks], np.int64)
         return Sample(features_td, recording.timeline.index(times, len(features_td)), classes)
 
-    def statistics(self) -> Statistics:
-        """One pass over all features, one recording at a time."""
-        count, checksum = 0, 0
-        total = np.zeros(self.training_set.dimension)
-        squares = np.zeros(self.training_set.dimension)
-        shift: NDArray[np.float32] | None = None
-        for index in range(len(self)):
-            features_td = self.features(index)
-            checksum = zlib.crc32(features_td.tobytes(), checksum)
-            # Sums of squares about a value near the mean do not cancel.
-            shift = features_td.mean(0) if shift is None else shift
-            moved_td = features_td.astype(np.float64) - shift
-            count += len(features_td)
-            total += moved_td.sum(0)
-            squares += (moved_td**2).sum(0)
-        assert shift is not None
-        deviation = np.sqrt(np.maximum(squares / count - (total / count) ** 2, 0))
-        # A dimension that never changes says nothing; dividing by (nearly) 0 would make noise of it.
-        dead = deviation <= 1e-6 * max(float(deviation.max()), 1e-12)
-        deviation = np.where(dead, 1, deviation)
-        return Statistics((shift + total / count).astype(np.float32), deviation.astype(np.float32), checksum)
+
+def statistics(recordings: Iterable[NDArray[np.float32]]) -> Statistics:
+    """One pass over the features [T, D] of all recordings, one at a time; there must be at least one."""
+    count, checksum = 0, 0
+    shift = total = squares = np.zeros(0)
+    for features_td in recordings:
+        if not count:
+            shift = features_td.mean(0, dtype=np.float64)  # squares about a value near the mean do not cancel
+            total, squares = np.zeros_like(shift), np.zeros_like(shift)
+        checksum = zlib.crc32(np.ascontiguousarray(features_td).data, checksum)
+        count += len(features_td)
+        moved_td = features_td - shift
+        total += moved_td.sum(0)
+        squares += (moved_td**2).sum(0)
+    assert count
+    deviation = np.sqrt(np.maximum(squares / count - (total / count) ** 2, 0))
+    # A dimension that never changes says nothing; dividing by (nearly) 0 would make noise of it.
+    dead = deviation <= 1e-6 * max(float(deviation.max()), 1e-12)
+    deviation = np.where(dead, 1, deviation)
+    return Statistics((shift + total / count).astype(np.float32), deviation.astype(np.float32), checksum)
 
 
 def replay(sample: Sample, factor: float) -> Sample:
@@ -107,7 +106,9 @@ def replay(sample: Sample, factor: float) -> Sample:
     right = np.minimum(left + 1, length - 1)
     features_td = sample.features_td[left] * (1 - part) + sample.features_td[right] * part
     moved = ((sample.snippets + 0.5) * stretched / length).astype(np.int64)
-    return Sample(features_td, np.minimum(moved, stretched - 1), sample.classes)
+    return Sample(
+        features_td.astype(np.float32, copy=False), np.minimum(moved, stretched - 1), sample.classes
+    )
 
 
 def pad(features: Sequence[NDArray[np.float32]]) -> tuple[Tensor, Tensor]:

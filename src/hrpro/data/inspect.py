@@ -32,9 +32,7 @@ class _Seen:
     dtype: str
 
 
-def inspect_dataset(
-    path: str | Path, points: str | Path | None = None, check_values: bool = True
-) -> Report:
+def inspect_dataset(path: str | Path, points: str | Path | None = None, check_values: bool = True) -> Report:
     """Everything that can be found wrong with a dataset folder, and its figures. Raises nothing for bad data.
 
     points: click table as in ``Dataset.points_path``; check_values: look at every feature for NaN and Inf.

@@ -16,6 +16,7 @@ from hrpro.data.formats.activitynet import read_detections, read_ground_truth
 from hrpro.data.formats.jsonfile import write_atomic
 from hrpro.metrics.ambiguous import read_ambiguous, without_ambiguous
 from hrpro.metrics.detection import MAPResult, mean_average_precision
+from hrpro.metrics.errors import KINDS, diagnose
 from hrpro.metrics.thresholds import parse_tious
 
 
@@ -76,4 +77,28 @@ def table(result: MAPResult) -> Table:
     view.add_section()
     values = (f"{value:.3f}" for value in (*result.mean, result.average()))
     view.add_row("mAP", str(result.n_truth.sum()), *values, style="bold")
+    return view
+
+
+def diagnosis_table(
+    ground_truth: str | Path,
+    detections: str | Path,
+    subset: str | None = None,
+    exclude: Collection[str] = (),
+    tiou: float = 0.5,
+) -> Table:
+    """What the errors at one tIoU are, and the mAP that putting each kind right would gain."""
+    truth = read_ground_truth(ground_truth, subset, exclude)
+    found = diagnose(truth.videos, read_detections(detections), tiou=tiou, durations=truth.durations)
+    total = found.profile.sum(0)
+    view = Table(
+        title=f"Errors at tIoU {tiou:g} (mAP {found.mean_ap:.3f}); {found.missed} of {found.n_truth} missed",
+        box=box.SIMPLE_HEAD,
+    )
+    for name in ("kind", "all", "top-ranked", "mAP gained if put right"):
+        view.add_column(name, justify="left" if name == "kind" else "right")
+    for column, kind in enumerate(KINDS):
+        gain = found.gain_fixed.get(kind)
+        view.add_row(kind, str(found.kinds[kind]), str(total[column]), "" if gain is None else f"{gain:.3f}")
+    view.add_row("missed", str(found.missed), "", f"{found.gain_fixed['missed']:.3f}")
     return view

@@ -22,24 +22,24 @@ FROM_ACTIVATION, FROM_ATTENTION = 0, 1
 
 @dataclass(frozen=True)
 class GenerateConfig:
-    """Candidate generation.
+    """How candidates are generated. Raises ConfigError on a value out of range."""
 
-    class_thresholds: theta_P, on P. attention_thresholds: on A (empty: candidates from P alone, as in the
-    paper's text). upsample: samples a snippet, by linear interpolation. outer: length of each outer region as
-    a part of the candidate's. video_threshold: classes with at least this video score are predicted. unique:
-    one candidate for equal spans of a class, the best, instead of one a threshold.
-    reference: the released form. Samples stand at the start of their cell instead of its middle, which moves
-    every boundary a quarter of a snippet early at upsample 2; the left outer region is rounded up to whole
-    samples and the right one down; and for candidates from P, values up to their threshold count as zero.
-    """
-
-    class_thresholds: tuple[float, ...] = tuple(round(0.025 * k, 3) for k in range(10))
-    attention_thresholds: tuple[float, ...] = tuple(round(0.5 + 0.025 * k, 3) for k in range(9))
-    upsample: int = 2
+    class_thresholds: tuple[float, ...] = tuple(round(0.02 + 0.03 * k, 2) for k in range(31))
+    """theta_P, on P; they reach to the top (the paper stops at 0.25), where boundaries are the sharpest."""
+    attention_thresholds: tuple[float, ...] = ()
+    """Thresholds on A; none: candidates come from P alone, as in the paper's text."""
+    upsample: int = 4
+    """Samples a snippet, by linear interpolation."""
     outer: float = 0.25
-    video_threshold: float = 0.5
+    """Length of each outer region of the OIC score as a part of the candidate's."""
+    video_threshold: float = 0.0
+    """Classes whose highest P in the recording is below this are not looked for; the best always is."""
     unique: bool = True
+    """One candidate for equal spans of a class, the best, instead of one a threshold."""
     reference: bool = False
+    """The released form. Samples stand at the start of their cell instead of its middle, which moves every
+    boundary a quarter of a snippet early at upsample 2; the left outer region is rounded up to whole samples
+    and the right one down; and for candidates from P, values up to their threshold count as zero."""
 
     def __post_init__(self) -> None:
         if self.upsample < 1:

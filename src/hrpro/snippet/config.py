@@ -12,7 +12,7 @@ from hrpro.training.config import TrainingConfig
 class SnippetConfig(TrainingConfig):
     """Stage 1: network, pseudo labels, losses, and how it is trained. Raises ConfigError out of range."""
 
-    steps: int = 300
+    steps: int = 200
     lr: float = 5e-4
     ema: float = 0.99
 
@@ -31,13 +31,13 @@ class SnippetConfig(TrainingConfig):
     dropout: float = 0.5
     """Dropout before the classifier and the attention head."""
 
-    action_threshold: float = 0.2
+    action_threshold: float = 0.1
     """A snippet may join a click's pseudo action while its background score 1 - A is at most this."""
-    background_threshold: float = 0.9
+    background_threshold: float = 0.95
     """A snippet between clicks is pseudo background if 1 - A is at least this."""
     focal_gamma: float = 2.0
     """Focusing parameter of the focal loss (eq. 1)."""
-    instance_balance: float = 0.7
+    instance_balance: float = 1.0
     """Weight of a pseudo action snippet is (snippets of its instance) ** -this: 0 is eq. 1 as written, where
     long actions outweigh short ones; 1 gives every click the same weight."""
     attention_weight: float = 1.0

@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def class_sums(embedded_btd: Tensor, action_btc: Tensor) -> tuple[Tensor, Tensor]:
-    """Sum [C, D] and number [C] of the embedded features [B, T, D] of each class's snippets [B, T, C] (0/1)."""
+    """Sum [C, D] of the features [B, T, D] of each class's snippets [B, T, C] (0/1), and their number [C]."""
     chosen_btc = action_btc.to(embedded_btd.dtype)
     return torch.einsum("btc,btd->cd", chosen_btc, embedded_btd), chosen_btc.sum((0, 1))
 

@@ -74,7 +74,7 @@ class SnippetNetwork(nn.Module):
         for block in self.blocks:
             # Padding must be zero again, or the embedding would see it beside a recording's last snippet.
             x = block(x, self.memory, mask_bt) * keep
-        embedded = self.embed(x.transpose(1, 2)).transpose(1, 2) * keep
+        embedded = F.relu(self.embed(x.transpose(1, 2))).transpose(1, 2) * keep
         read = F.dropout(embedded, self.dropout, self.training)
         # Scores, their products and logarithms are kept in full precision whatever the layers ran in.
         class_btc = self.classifier(read).float().sigmoid() * keep

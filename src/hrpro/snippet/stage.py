@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hrpro.core.errors import DataError
-from hrpro.data.batches import Samples, pad, replay
+from hrpro.data.batches import Samples, pad, replay, statistics
 from hrpro.data.training_set import TrainingSet
 from hrpro.snippet.config import SnippetConfig
 from hrpro.snippet.losses import action_loss, attention_loss, contrastive_loss, instance_weights
@@ -50,6 +50,11 @@ class SnippetStage:
             self.network = SnippetNetwork(dimension=dimension, classes=len(self.classes), config=config)
         self.network.eval()
 
+    @property
+    def width(self) -> int:
+        """Dimension D' of the embedded features."""
+        return self.network.memory.shape[1]
+
     @classmethod
     def fit(
         cls,
@@ -61,7 +66,7 @@ class SnippetStage:
         progress: bool = False,
         on_row: Callable[[Any], None] | None = None,
     ) -> SnippetStage:
-        """Learn from clicks. Raises DataError if there is not a single one, and as training.loop.train does."""
+        """Learn from clicks. DataError if there is none; else raises as training.loop.train does."""
         if not any(training_set.clicks.values()):
             raise DataError("there is not a single click to learn from", mend="click one moment an action")
         stage = cls(training_set.classes, training_set.dimension, config)
@@ -98,15 +103,16 @@ class SnippetTask(Task):
         self.module = self.network = stage.network
         self.config, self.samples = stage.config, samples
         self.recordings = [recording.id for recording in samples.training_set.recordings]
-        statistics = samples.statistics()
-        clicks = [[c.tolist() for c in (s.snippets, s.classes)] for s in map(samples.__getitem__, range(len(samples)))]
+        known = statistics(map(samples.features, range(len(samples))))
+        each = map(samples.__getitem__, range(len(samples)))
+        clicks = [[sample.snippets.tolist(), sample.classes.tolist()] for sample in each]
         self.fingerprint: Mapping[str, Any] = {
             "classes": list(stage.classes),
-            "features": statistics.checksum,
+            "features": known.checksum,
             "clicks": zlib.crc32(json.dumps(clicks).encode()),
         }
-        self.network.mean.copy_(torch.from_numpy(statistics.mean))
-        self.network.deviation.copy_(torch.from_numpy(statistics.deviation))
+        self.network.mean.copy_(torch.from_numpy(known.mean))
+        self.network.deviation.copy_(torch.from_numpy(known.deviation))
         self.network.memory.copy_(self._first_memory())
 
     @torch.inference_mode()

@@ -130,9 +130,7 @@ class Learner:
     def __init__(self, task: Task, config: TrainingConfig, name: str) -> None:
         self.task, self.config, self.name = task, config, name
         self.fabric = launch(config)
-        self.module, self.optimizer = self.fabric.setup(
-            task.module, adamw(task, config, self.fabric.device)
-        )
+        self.module, self.optimizer = self.fabric.setup(task.module, adamw(task, config, self.fabric.device))
         self.module.train()
         self.ema = Ema(task.module, config.ema)
         self.step = 0

@@ -1,0 +1,84 @@
+"""Settings of stage 2. Where a default differs from the paper's, the field says so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from hrpro.core.errors import ConfigError
+from hrpro.training.config import TrainingConfig
+
+Source = Literal["raw", "embedded", "both"]
+ScoreLoss = Literal["bce", "smooth_l1"]
+
+
+@dataclass(frozen=True)
+class InstanceConfig(TrainingConfig):
+    """Stage 2: network, proposals it learns from, losses, and how it is trained. Raises ConfigError."""
+
+    steps: int = 300
+    lr: float = 5e-4
+    ema: float = 0.99
+
+    source: Source = "both"
+    """What proposals are pooled from: the raw features, the stage-1 embedding X^e, or both."""
+    hidden: int = 256
+    """Width of the heads, and of the projection of each snippet before pooling."""
+    input_dropout: float = 0.5
+    """Share of the standardised input that is dropped while training (ours)."""
+    dropout: float = 0.5
+    """Dropout inside the heads."""
+    extension: float = 0.25
+    """epsilon: length of the starting and the ending region as a part of the proposal's."""
+
+    class_aware: bool = True
+    """Completeness is predicted for every class and read at the proposal's own (ours); false gives the
+    paper's single score, which cannot tell a complete action from a complete one of another class."""
+    score_loss: ScoreLoss = "bce"
+    """bce (ours) or smooth_l1 (eq. 10)."""
+    score_weight: float = 1.0
+    """Weight of the completeness loss; 0 leaves it and the completeness score out."""
+    regression_weight: float = 1.0
+    """lambda_2 of eq. 14; 0 leaves the boundary regression out."""
+    regression_tiou: float = 0.3
+    """A proposal learns its boundaries if its tIoU with its reliable proposal is at least this."""
+
+    reliable: bool = True
+    """Prototypes are the proposals that hold a click (RP); false takes the best by OIC, clicks unseen."""
+    negatives: float = 0.5
+    """Negative proposals (NP) for each positive one; 0 leaves them out."""
+    attention_threshold: float = 0.3
+    """theta_A: negatives come from stretches where A is below this and nobody clicked."""
+    positives: int = 64
+    """Candidates drawn from each recording at a step."""
+    jittered: int = 64
+    """Moved and stretched copies of its prototypes added to them (ours), since the candidates of recordings
+    that stage 1 was trained on are cleaner than those it will meet."""
+
+    completeness_weight: float = 0.5
+    """Detections score OIC + this * completeness (the paper adds them evenly: 1)."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name, choices in (("source", get_args(Source)), ("score_loss", get_args(ScoreLoss))):
+            if getattr(self, name) not in choices:
+                raise ConfigError(
+                    f"must be one of {', '.join(choices)}, not {getattr(self, name)!r}", where=name
+                )
+        for name in ("input_dropout", "dropout"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ConfigError(f"must lie in [0, 1), not {getattr(self, name)}", where=name)
+        for name in ("regression_tiou", "attention_threshold"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(f"must lie in [0, 1], not {getattr(self, name)}", where=name)
+        for name in ("extension", "score_weight", "regression_weight", "negatives", "completeness_weight"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise ConfigError(f"must be 0 or more, not {getattr(self, name)}", where=name)
+        if self.hidden < 2:
+            raise ConfigError(f"must be at least 2, not {self.hidden}", where="hidden")
+        if self.positives < 0 or self.jittered < 0 or self.positives + self.jittered < 1:
+            raise ConfigError("positives and jittered must be 0 or more, and not both 0", where="positives")
+        if not (self.score_weight or self.regression_weight):
+            raise ConfigError(
+                "both heads of stage 2 are off", where="score_weight", mend="set stages: 1 to do without it"
+            )

@@ -1,0 +1,221 @@
+"""HRPro: fit, predict, save, load. The one place where the two stages meet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from hrpro.config import Config
+from hrpro.core.annotations import Detections
+from hrpro.core.errors import NonFiniteError, RunError
+from hrpro.core.timeline import Timeline
+from hrpro.data.batches import CACHE_BYTES, Samples
+from hrpro.data.training_set import TrainingSet
+from hrpro.instance.config import Source
+from hrpro.instance.examples import Pool, pool
+from hrpro.instance.stage import InstanceStage
+from hrpro.model_file import Stored, read_model, write_model
+from hrpro.proposals.generate import Proposals, generate, predicted_classes
+from hrpro.proposals.suppress import soft_nms
+from hrpro.snippet.stage import SnippetScores, SnippetStage
+
+
+class HRPro:
+    """Point-supervised temporal action localizer.
+
+    ``HRPro().fit(training_set)`` learns from clicks, ``.predict(features, timeline)`` localizes actions.
+    ``config`` None: settings that follow from the data. Stage 1 is ``.snippet``, stage 2 ``.instance``.
+    """
+
+    def __init__(self, config: Config | None = None) -> None:
+        self.config = config
+        self.snippet: SnippetStage | None = None
+        self.instance: InstanceStage | None = None
+        self.timeline: Timeline | None = None
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The actions it knows, in the order of ``Detections.labels``."""
+        return self._fitted().classes
+
+    def fit(
+        self,
+        training_set: TrainingSet,
+        *,
+        run_dir: str | Path | None = None,
+        resume: bool = False,
+        progress: bool = False,
+        on_row: Callable[[Any], None] | None = None,
+    ) -> HRPro:
+        """Train both stages on clicks and return self.
+
+        run_dir: keeps checkpoints and logs, so that a killed training can go on with ``resume``. on_row: is
+        given each row of the log. Raises DataError, NonFiniteError, RunError or ConfigError.
+        """
+        self.config = self.config or Config.for_data(training_set)
+        self.timeline = training_set.recordings[0].timeline if training_set.recordings else None
+        kept: dict[str, Any] = {
+            "run_dir": None if run_dir is None else Path(run_dir),
+            "resume": resume,
+            "progress": progress,
+            "on_row": on_row,
+        }
+        self.instance = None
+        self.snippet = SnippetStage.fit(training_set, self.config.snippet, **kept)
+        if self.config.stages == 2:
+            views = StageOneViews(self.snippet, training_set, self.config)
+            self.instance = InstanceStage.fit(training_set.classes, views, self.config.instance, **kept)
+        return self
+
+    def predict(self, features: NDArray[np.floating], timeline: Timeline | None = None) -> Detections:
+        """Localize the actions of one recording.
+
+        features [T, D], T >= 1, of the kind it was trained on; timeline: their snippet grid (None: that of
+        the training set). Returns detections in seconds, best first. Raises DataError or NonFiniteError.
+        """
+        grid = timeline or self.timeline
+        assert grid is not None
+        features_td = np.ascontiguousarray(features, np.float32)
+        if not np.isfinite(features_td).all():
+            raise NonFiniteError("the features hold NaN or infinite values")
+        scores = self._fitted().scores(features_td)
+        found = self.detect(features_td, scores)
+        return Detections(grid.to_seconds(found.segments), found.labels, found.scores, found.classes)
+
+    def detect(self, features_td: NDArray[np.float32], scores: SnippetScores) -> Detections:
+        """As ``predict``, from stage-1 scores, in snippet coordinates."""
+        config = self._config()
+        proposals = self.candidates(scores)
+        segments, labels, ranks = proposals.segments, proposals.labels, proposals.oic
+        if self.instance is not None and len(proposals):
+            source = stage_two_input(config.instance.source, features_td, scores)
+            refined = self.instance.refine(source, proposals)
+            weight = config.instance.completeness_weight
+            # Score-refined and boundary-refined part, as in the paper's inference.
+            if config.instance.regression_weight:
+                segments = np.concatenate([segments, refined.segments])
+                labels = np.concatenate([labels, labels])
+                ranks = np.concatenate(
+                    [
+                        proposals.oic + weight * refined.completeness,
+                        proposals.oic + weight * refined.refined_completeness,
+                    ]
+                )
+            else:
+                ranks = proposals.oic + weight * refined.completeness
+        rule = config.suppress
+        kept, final = soft_nms(
+            segments, ranks, labels, sigma=rule.sigma, floor=rule.floor, limit=rule.limit or None
+        )
+        return Detections(segments[kept], labels[kept], final, self.classes)
+
+    def candidates(self, scores: SnippetScores) -> Proposals:
+        """Candidate proposals of a recording, in snippet coordinates."""
+        config = self._config().proposals
+        activation_tc = scores.activation_tc
+        classes = predicted_classes(activation_tc.max(0), config.video_threshold)
+        return generate(activation_tc, scores.attention_t, classes, config)
+
+    def to(self, device: str | torch.device) -> HRPro:
+        """Move both networks; predictions are computed there."""
+        for stage in (self.snippet, self.instance):
+            if stage is not None:
+                stage.network.to(device)
+        return self
+
+    def save(self, path: str | Path) -> None:
+        """Write the model into the folder ``path`` (settings as JSON, weights as safetensors), atomically."""
+        snippet, config = self._fitted(), self._config()
+        assert self.timeline is not None
+        networks = {"snippet": snippet.network.state_dict()}
+        if self.instance is not None:
+            networks["instance"] = self.instance.network.state_dict()
+        write_model(Path(path), Stored(config, snippet.classes, snippet.dimension, self.timeline, networks))
+
+    @classmethod
+    def load(cls, path: str | Path, *, device: str | torch.device = "cpu") -> HRPro:
+        """Read a model that ``save`` or ``hrpro train`` wrote (a run's folder will do). Raises RunError."""
+        stored = read_model(Path(path))
+        config = stored.config
+        model = cls(config)
+        model.timeline = stored.timeline
+        model.snippet = SnippetStage(stored.classes, stored.dimension, config.snippet)
+        stages: dict[str, torch.nn.Module] = {"snippet": model.snippet.network}
+        if config.stages == 2:
+            width = model.snippet.width
+            dimensions = {"raw": stored.dimension, "embedded": width, "both": stored.dimension + width}
+            dimension = dimensions[config.instance.source]
+            model.instance = InstanceStage(stored.classes, dimension, config.instance)
+            stages["instance"] = model.instance.network
+        for name, network in stages.items():
+            try:
+                network.load_state_dict(stored.networks[name])
+            except (KeyError, RuntimeError) as error:
+                raise RunError(
+                    f"the weights of the {name} stage do not fit its settings",
+                    where=path,
+                    mend="train it anew",
+                ) from error
+        return model.to(device)
+
+    def _fitted(self) -> SnippetStage:
+        if self.snippet is None:
+            raise RunError("the model has not been trained", mend="call fit, or load a trained one")
+        return self.snippet
+
+    def _config(self) -> Config:
+        self._fitted()
+        assert self.config is not None
+        return self.config
+
+
+def stage_two_input(
+    source: Source, features_td: NDArray[np.float32], scores: SnippetScores
+) -> NDArray[np.float32]:
+    """What stage 2 pools from: raw features, embedded features, or both side by side [T, D (+ D')]."""
+    if source == "raw":
+        return features_td
+    if source == "embedded":
+        return scores.embedded_td
+    return np.concatenate([features_td, scores.embedded_td], axis=1)
+
+
+class StageOneViews:
+    """A training set as stage 1 sees it: what stage 2 learns from. Features stay in memory if all fit."""
+
+    def __init__(self, snippet: SnippetStage, training_set: TrainingSet, config: Config) -> None:
+        self.names = [recording.id for recording in training_set.recordings]
+        self.pools: list[Pool] = []
+        self._snippet = snippet
+        self._source: Source = config.instance.source
+        self._samples = Samples(training_set)
+        self._cache: dict[int, NDArray[np.float32]] | None = {}
+        size = 0
+        for index in range(len(self.names)):
+            sample = self._samples[index]
+            scores = snippet.scores(sample.features_td)
+            clicked = np.unique(sample.classes)
+            candidates = generate(scores.activation_tc, scores.attention_t, clicked, config.proposals)
+            self.pools.append(
+                pool(candidates, scores.attention_t, sample.snippets, sample.classes, config.instance)
+            )
+            features_td = stage_two_input(self._source, sample.features_td, scores)
+            size += features_td.nbytes
+            if self._cache is not None and size <= CACHE_BYTES:
+                self._cache[index] = features_td
+            else:
+                self._cache = None
+
+    def features(self, index: int) -> NDArray[np.float32]:
+        """Input features [T, D (+ D')] of stage 2."""
+        if self._cache is not None:
+            return self._cache[index]
+        features_td = self._samples.features(index)
+        if self._source == "raw":
+            return features_td
+        return stage_two_input(self._source, features_td, self._snippet.scores(features_td))

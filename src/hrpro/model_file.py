@@ -1,0 +1,102 @@
+"""A trained model on disk: a folder with model.json and one safetensors file a stage; nothing is pickled."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+import hrpro
+from hrpro.config import Config
+from hrpro.core.errors import ConfigError, HRProError, RunError
+from hrpro.core.timeline import Timeline
+from hrpro.settings import build
+
+FORMAT = 1
+FOLDER, DESCRIPTION = "model", "model.json"
+
+
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """All that a model is: settings, classes, feature dimension, snippet grid, and weights by stage."""
+
+    config: Config
+    classes: tuple[str, ...]
+    dimension: int
+    timeline: Timeline
+    networks: Mapping[str, Mapping[str, Tensor]]
+
+
+def write_model(path: Path, stored: Stored) -> None:
+    """Write into the folder ``path``; an older model there is replaced whole. RunError if it cannot be."""
+    partial, old = path.with_name(f".{path.name}.partial"), path.with_name(f".{path.name}.old")
+    description = {
+        "format": FORMAT,
+        "hrpro": hrpro.__version__,
+        "classes": list(stored.classes),
+        "dimension": stored.dimension,
+        "timeline": asdict(stored.timeline),
+        "config": stored.config.as_dict(),
+    }
+    try:
+        for rest in (partial, old):
+            shutil.rmtree(rest, ignore_errors=True)
+        partial.mkdir(parents=True)
+        for name, tensors in stored.networks.items():
+            whole = {key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}
+            file = partial / f"{name}.safetensors"
+            save_file(whole, file)
+            file.chmod(0o666 & ~_umask())  # safetensors makes it readable by its owner alone
+        (partial / DESCRIPTION).write_text(json.dumps(description, indent=1), encoding="utf-8")
+        if path.exists():
+            os.replace(path, old)
+        os.replace(partial, path)
+        shutil.rmtree(old, ignore_errors=True)
+    except (OSError, SafetensorError) as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise RunError(f"the model cannot be written: {error}", where=path) from error
+
+
+def read_model(path: Path) -> Stored:
+    """Read a model's folder, or the folder of the run it lies in. RunError says what is missing or broken."""
+    folder = path if (path / DESCRIPTION).is_file() else path / FOLDER
+    file = folder / DESCRIPTION
+    if not file.is_file():
+        begun = (path / "checkpoints").is_dir()
+        raise RunError(
+            "the training is not finished" if begun else "there is no trained model here",
+            where=path,
+            mend="go on with hrpro train --resume" if begun else "name the folder given to hrpro train --run",
+        )
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        if content["format"] != FORMAT:
+            raise RunError(f"the model has format {content['format']}, not {FORMAT}", where=file)
+        config = build(Config(), content["config"], where=file)
+        names = ["snippet", "instance"][: config.stages]
+        return Stored(
+            config,
+            tuple(content["classes"]),
+            int(content["dimension"]),
+            Timeline(**content["timeline"]),
+            {name: load_file(folder / f"{name}.safetensors") for name in names},
+        )
+    except ConfigError as error:
+        raise RunError(f"the model's settings cannot be read: {error}", where=file) from error
+    except HRProError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        raise RunError(f"the model is damaged: {error!r}", where=folder, mend="train it anew") from error
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,4 +1,4 @@
-"""A run's folder: config.yaml, checkpoints/, logs/ while training, model/ when it is done; and its detections."""
+"""A run's folder: config.yaml, checkpoints/ and logs/ from training, model/ when done; and its detections."""
 
 from __future__ import annotations
 

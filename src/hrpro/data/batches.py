@@ -97,7 +97,7 @@ def statistics(recordings: Iterable[NDArray[np.float32]]) -> Statistics:
 
 
 def replay(sample: Sample, factor: float) -> Sample:
-    """The recording played ``factor`` times as long (> 1: slower), features interpolated, clicks moved along."""
+    """The recording played ``factor`` times as long (> 1: slower), features interpolated, clicks moved."""
     length = len(sample.features_td)
     stretched = max(round(length * factor), 1)
     at = np.clip((np.arange(stretched) + 0.5) * length / stretched - 0.5, 0, length - 1)

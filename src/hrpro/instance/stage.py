@@ -1,4 +1,4 @@
-"""Stage 2 as a whole: learn completeness and boundaries from reliable proposals, then refine any candidates."""
+"""Stage 2 as a whole: learn completeness and boundaries from reliable proposals, then refine candidates."""
 
 from __future__ import annotations
 

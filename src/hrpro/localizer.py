@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from hrpro.config import Config
 from hrpro.core.annotations import Detections
-from hrpro.core.errors import NonFiniteError, RunError
+from hrpro.core.errors import DataError, HRProError, NonFiniteError, RunError
 from hrpro.core.timeline import Timeline
 from hrpro.data.batches import CACHE_BYTES, Samples
 from hrpro.data.training_set import TrainingSet
@@ -33,7 +34,7 @@ class HRPro:
     """
 
     def __init__(self, config: Config | None = None) -> None:
-        self.config = config
+        self.config = self._given = config
         self.snippet: SnippetStage | None = None
         self.instance: InstanceStage | None = None
         self.timeline: Timeline | None = None
@@ -55,21 +56,23 @@ class HRPro:
         """Train both stages on clicks and return self.
 
         run_dir: keeps checkpoints and logs, so that a killed training can go on with ``resume``. on_row: is
-        given each row of the log. Raises DataError, NonFiniteError, RunError or ConfigError.
+        given each row of the log. Raises DataError, NonFiniteError, RunError or ConfigError, and is then the
+        model it was before.
         """
-        self.config = self.config or Config.for_data(training_set)
-        self.timeline = training_set.recordings[0].timeline if training_set.recordings else None
+        config = self._given or Config.for_data(training_set)
         kept: dict[str, Any] = {
             "run_dir": None if run_dir is None else Path(run_dir),
             "resume": resume,
             "progress": progress,
             "on_row": on_row,
         }
-        self.instance = None
-        self.snippet = SnippetStage.fit(training_set, self.config.snippet, **kept)
-        if self.config.stages == 2:
-            views = StageOneViews(self.snippet, training_set, self.config)
-            self.instance = InstanceStage.fit(training_set.classes, views, self.config.instance, **kept)
+        instance = None
+        snippet = SnippetStage.fit(training_set, config.snippet, **kept)
+        if config.stages == 2:
+            views = StageOneViews(snippet, training_set, config)
+            instance = InstanceStage.fit(training_set.classes, views, config.instance, **kept)
+        self.config, self.snippet, self.instance = config, snippet, instance
+        self.timeline = training_set.recordings[0].timeline
         return self
 
     def predict(self, features: NDArray[np.floating], timeline: Timeline | None = None) -> Detections:
@@ -78,12 +81,18 @@ class HRPro:
         features [T, D], T >= 1, of the kind it was trained on; timeline: their snippet grid (None: that of
         the training set). Returns detections in seconds, best first. Raises DataError or NonFiniteError.
         """
-        grid = timeline or self.timeline
+        stage, grid = self._fitted(), timeline or self.timeline
         assert grid is not None
-        features_td = np.ascontiguousarray(features, np.float32)
-        if not np.isfinite(features_td).all():
-            raise NonFiniteError("the features hold NaN or infinite values")
-        scores = self._fitted().scores(features_td)
+        try:
+            with np.errstate(over="ignore"):
+                features_td = np.ascontiguousarray(features, np.float32)
+        except (TypeError, ValueError) as error:
+            raise DataError(f"features must be an array of numbers [T, D]: {error}") from error
+        finite = np.isfinite(features_td)
+        if not finite.all():
+            first = [int(i) for i in np.unravel_index(int(np.argmin(finite)), finite.shape)]
+            raise NonFiniteError(f"the features hold NaN or infinite values, the first at {first}")
+        scores = stage.scores(features_td)
         found = self.detect(features_td, scores)
         return Detections(grid.to_seconds(found.segments), found.labels, found.scores, found.classes)
 
@@ -130,7 +139,8 @@ class HRPro:
 
     def save(self, path: str | Path) -> None:
         """Write the model into the folder ``path`` (settings as JSON, weights as safetensors), atomically."""
-        snippet, config = self._fitted(), self._config()
+        snippet = self._fitted()
+        config = replace(self._config(), stages=1 if self.instance is None else 2)
         assert self.timeline is not None
         networks = {"snippet": snippet.network.state_dict()}
         if self.instance is not None:
@@ -144,23 +154,18 @@ class HRPro:
         config = stored.config
         model = cls(config)
         model.timeline = stored.timeline
-        model.snippet = SnippetStage(stored.classes, stored.dimension, config.snippet)
-        stages: dict[str, torch.nn.Module] = {"snippet": model.snippet.network}
-        if config.stages == 2:
-            width = model.snippet.width
-            dimensions = {"raw": stored.dimension, "embedded": width, "both": stored.dimension + width}
-            dimension = dimensions[config.instance.source]
-            model.instance = InstanceStage(stored.classes, dimension, config.instance)
-            stages["instance"] = model.instance.network
-        for name, network in stages.items():
-            try:
-                network.load_state_dict(stored.networks[name])
-            except (KeyError, RuntimeError) as error:
-                raise RunError(
-                    f"the weights of the {name} stage do not fit its settings",
-                    where=path,
-                    mend="train it anew",
-                ) from error
+        try:
+            model.snippet = SnippetStage(stored.classes, stored.dimension, config.snippet)
+            model.snippet.network.load_state_dict(stored.networks["snippet"])
+            if config.stages == 2:
+                width = model.snippet.width
+                dimensions = {"raw": stored.dimension, "embedded": width, "both": stored.dimension + width}
+                dimension = dimensions[config.instance.source]
+                model.instance = InstanceStage(stored.classes, dimension, config.instance)
+                model.instance.network.load_state_dict(stored.networks["instance"])
+        except (HRProError, RuntimeError) as error:
+            what = "the model is damaged: its weights do not fit its settings"
+            raise RunError(what, where=path, mend="train it anew") from error
         return model.to(device)
 
     def _fitted(self) -> SnippetStage:

@@ -15,9 +15,10 @@ from torch import Tensor
 
 import hrpro
 from hrpro.config import Config
-from hrpro.core.errors import ConfigError, HRProError, RunError
+from hrpro.core.errors import HRProError, RunError
 from hrpro.core.timeline import Timeline
 from hrpro.settings import build
+from hrpro.training.checkpoint import checksum
 
 FORMAT = 1
 FOLDER, DESCRIPTION = "model", "model.json"
@@ -35,7 +36,12 @@ class Stored:
 
 
 def write_model(path: Path, stored: Stored) -> None:
-    """Write into the folder ``path``; an older model there is replaced whole. RunError if it cannot be."""
+    """Write into the folder ``path``; an older model there is replaced whole.
+
+    RunError if it cannot be written, or if ``path`` is there already and is no model.
+    """
+    if path.exists() and not (path / DESCRIPTION).is_file() and (path.is_file() or any(path.iterdir())):
+        raise RunError("is there already and is no model", where=path, mend="name another folder")
     partial, old = path.with_name(f".{path.name}.partial"), path.with_name(f".{path.name}.old")
     description = {
         "format": FORMAT,
@@ -49,12 +55,15 @@ def write_model(path: Path, stored: Stored) -> None:
         for rest in (partial, old):
             shutil.rmtree(rest, ignore_errors=True)
         partial.mkdir(parents=True)
+        checksums = {}
         for name, tensors in stored.networks.items():
             whole = {key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}
             file = partial / f"{name}.safetensors"
             save_file(whole, file)
             file.chmod(0o666 & ~_umask())  # safetensors makes it readable by its owner alone
-        (partial / DESCRIPTION).write_text(json.dumps(description, indent=1), encoding="utf-8")
+            checksums[name] = checksum(file)
+        content = json.dumps({**description, "checksums": checksums}, indent=1)
+        (partial / DESCRIPTION).write_text(content, encoding="utf-8")
         if path.exists():
             os.replace(path, old)
         os.replace(partial, path)
@@ -81,6 +90,9 @@ def read_model(path: Path) -> Stored:
             raise RunError(f"the model has format {content['format']}, not {FORMAT}", where=file)
         config = build(Config(), content["config"], where=file)
         names = ["snippet", "instance"][: config.stages]
+        for name in names:
+            if checksum(folder / f"{name}.safetensors") != content["checksums"][name]:
+                raise ValueError(f"{name}.safetensors does not match its checksum")
         return Stored(
             config,
             tuple(content["classes"]),
@@ -88,10 +100,10 @@ def read_model(path: Path) -> Stored:
             Timeline(**content["timeline"]),
             {name: load_file(folder / f"{name}.safetensors") for name in names},
         )
-    except ConfigError as error:
-        raise RunError(f"the model's settings cannot be read: {error}", where=file) from error
-    except HRProError:
+    except RunError:
         raise
+    except HRProError as error:
+        raise RunError(f"the model's settings cannot be read: {error}", where=file) from error
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise RunError(f"the model is damaged: {error!r}", where=folder, mend="train it anew") from error
 

@@ -45,6 +45,9 @@ class Samples:
         size = sum(r.features.shape[0] * r.features.shape[1] * 4 for r in training_set.recordings)
         self._cache: dict[int, NDArray[np.float32]] | None = {} if size <= cache_bytes else None
         self._class_of = {name: i for i, name in enumerate(training_set.classes)}
+        for id, clicks in training_set.clicks.items():
+            if strange := {click.label for click in clicks} - self._class_of.keys():
+                raise DataError(f"a click's class {min(strange)!r} is none of the set's", where=id)
 
     def __len__(self) -> int:
         return len(self.training_set.recordings)
@@ -114,9 +117,9 @@ def replay(sample: Sample, factor: float) -> Sample:
 def pad(features: Sequence[NDArray[np.float32]]) -> tuple[Tensor, Tensor]:
     """Features [T_i, D] of several recordings -> [B, max T, D] filled up with 0, and mask [B, max T]."""
     longest = max(len(features_td) for features_td in features)
-    batch = torch.zeros(len(features), longest, features[0].shape[1])
-    mask = torch.zeros(len(features), longest, dtype=torch.bool)
+    batch = np.zeros((len(features), longest, features[0].shape[1]), np.float32)
+    mask = np.zeros((len(features), longest), np.bool_)
     for row, features_td in enumerate(features):
-        batch[row, : len(features_td)] = torch.from_numpy(features_td)
+        batch[row, : len(features_td)] = features_td
         mask[row, : len(features_td)] = True
-    return batch, mask
+    return torch.from_numpy(batch), torch.from_numpy(mask)

@@ -73,21 +73,33 @@ class InstanceStage:
     ) -> InstanceStage:
         """Learn from the pools of ``views``. DataError if no recording has a prototype."""
         task = InstanceTask(classes, views, config)
-        weights = train(
-            task, config, name="instance", run_dir=run_dir, resume=resume, progress=progress, on_row=on_row
-        )
+        with torch.random.fork_rng(devices=[]):  # the caller's own chance goes on as if nothing had been
+            weights = train(
+                task,
+                config,
+                name="instance",
+                run_dir=run_dir,
+                resume=resume,
+                progress=progress,
+                on_row=on_row,
+            )
         task.stage.network.load_state_dict(weights.ema)
         task.stage.network.eval()
         return task.stage
 
     @torch.inference_mode()
-    def refine(self, features_td: NDArray[np.float32], proposals: Proposals) -> Refined:
-        """Score and refine one recording's candidates (eq. 9, 11, 12), reading its features [T, D]."""
+    def refine(self, features_td: NDArray[np.floating], proposals: Proposals) -> Refined:
+        """Score and refine one recording's candidates (eq. 9, 11, 12), reading its features [T, D], finite.
+
+        Candidates may come from anywhere, of the classes trained on. DataError if D is not the model's.
+        """
+        if features_td.ndim != 2 or features_td.shape[1] != self.dimension or len(features_td) == 0:
+            raise DataError(f"features must be [T, {self.dimension}], not {list(features_td.shape)}")
         network, device = self.network, self.network.mean.device
-        segments = torch.from_numpy(proposals.segments).float().to(device)
-        labels = torch.from_numpy(proposals.labels).to(device)
-        snippets_td = network.snippets(torch.from_numpy(features_td).to(device))
         length = len(features_td)
+        segments = torch.from_numpy(proposals.segments).float().clamp(0, length).to(device)
+        labels = torch.from_numpy(proposals.labels).to(device)
+        snippets_td = network.snippets(torch.tensor(features_td, dtype=torch.float32, device=device))
         output = self._read(snippets_td, segments, length)
         completeness = self._own(output, labels)
         if output.offsets_n2 is None:
@@ -144,7 +156,7 @@ class InstanceTask(Task):
         network.deviation.copy_(torch.from_numpy(known.deviation))
         checksum = known.checksum
         for source in views.pools:
-            for part in (source.prototypes_m2, source.candidates_n2, source.low_t):
+            for part in vars(source).values():
                 checksum = zlib.crc32(np.ascontiguousarray(part).data, checksum)
         self.fingerprint: Mapping[str, Any] = {"classes": list(classes), "stage 1": checksum}
 
@@ -167,6 +179,7 @@ class InstanceTask(Task):
             "features": torch.from_numpy(np.concatenate([self.views.features(i) for i in chosen])),
             "spans": spans,
             "recording": torch.from_numpy(np.repeat(np.arange(len(chosen)), counts)),
+            "recordings": len(chosen),
             "completeness": joined("completeness_nc"),
             "own": joined("own_n"),
             "reliable": joined("reliable_n2"),
@@ -175,17 +188,16 @@ class InstanceTask(Task):
     def losses(self, module: torch.nn.Module, batch: dict[str, Any]) -> dict[str, Tensor]:
         config = self.config
         output: InstanceOutput = module(batch["features"], batch["spans"])
+        of = batch["recording"], batch["recordings"]
         losses: dict[str, Tensor] = {}
         total = batch["own"].new_zeros(())
         if output.logits_nc is not None:
             target_nc = batch["completeness"] if config.class_aware else batch["own"][:, None]
-            losses["score"] = score_loss(output.logits_nc, target_nc, batch["recording"], config.score_loss)
+            losses["score"] = score_loss(output.logits_nc, target_nc, *of, config.score_loss)
             total = total + config.score_weight * losses["score"]
         if output.offsets_n2 is not None:
             refined_n2 = refine(batch["spans"].segments_n2, output.offsets_n2)
             learns_n = (batch["own"] >= config.regression_tiou) & (batch["own"] > 0)
-            losses["regression"] = regression_loss(
-                refined_n2, batch["reliable"], learns_n, batch["recording"]
-            )
+            losses["regression"] = regression_loss(refined_n2, batch["reliable"], learns_n, *of)
             total = total + config.regression_weight * losses["regression"]
         return {**losses, "total": total}  # eq. 14

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from hrpro.core.errors import ConfigError
 from hrpro.training.config import TrainingConfig
+
+ContrastForm = Literal["paper", "mean", "reference"]
 
 
 @dataclass(frozen=True)
@@ -44,9 +47,9 @@ class SnippetConfig(TrainingConfig):
     """Weight of the focal loss that also draws A to 1 on pseudo action snippets (ours; 0 is eq. 1)."""
     contrast_weight: float = 1.0
     """lambda_1 of eq. 8; 0 leaves the contrastive loss out."""
-    contrast_mean: bool = True
-    """Average eq. 7 over the snippets of a class and over the background, so that its weight does not grow
-    with the length of a recording; false sums, as eq. 7 is written."""
+    contrast_form: ContrastForm = "mean"
+    """mean averages eq. 7 over the snippets of a class and over the background, so that its weight does not
+    grow with the length of a recording; paper sums, as eq. 7 is written; reference is the released form."""
     temperature: float = 0.1
     """tau of eq. 7."""
     momentum: float = 0.999
@@ -70,7 +73,11 @@ class SnippetConfig(TrainingConfig):
         for name in ("focal_gamma", "attention_weight", "contrast_weight", "time_warp"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise ConfigError(f"must be 0 or more, not {getattr(self, name)}", where=name)
-        if not self.temperature > 0:
-            raise ConfigError(f"must be positive, not {self.temperature}", where="temperature")
+        if self.contrast_form not in get_args(ContrastForm):
+            choices = ", ".join(get_args(ContrastForm))
+            raise ConfigError(f"must be one of {choices}, not {self.contrast_form!r}", where="contrast_form")
+        # Below, exp(cos / tau) leaves the range of a float32.
+        if not 0.02 <= self.temperature < float("inf"):
+            raise ConfigError(f"must be 0.02 or more, not {self.temperature}", where="temperature")
         if self.hidden and self.hidden % self.heads:
             raise ConfigError(f"{self.heads} heads do not divide the width {self.hidden}", where="heads")

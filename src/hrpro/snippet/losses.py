@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from hrpro.snippet.config import ContrastForm
+
 _TINY = 1e-6
 
 
@@ -59,13 +61,14 @@ def contrastive_loss(
     background_bt: Tensor,
     *,
     temperature: float = 0.1,
-    mean: bool = False,
+    form: ContrastForm = "paper",
 ) -> Tensor:
     """Eq. 7, averaged over the batch: pseudo action snippets against other prototypes and own background.
 
-    mean False: as written, summed over the snippets of a class and over the background, divided by C.
-    mean True: averaged over each of them and over the classes that the recording shows. A recording without
-    background has the first fraction alone in its logarithm, the second being 1 by its definition.
+    form "paper": as written, summed over the snippets of a class and over the background, divided by C.
+    "mean": averaged over each of them and over the classes that the recording shows. "reference": the
+    released one; similarities s are averaged over the snippets of a class before the fractions are formed,
+    and it is the fractions' logarithms that are averaged. Without background the second fraction is 1.
     """
     unit_btd = F.normalize(embedded_btd.float(), dim=-1)
     unit_cd = F.normalize(memory_cd.float(), dim=-1)
@@ -73,13 +76,25 @@ def contrastive_loss(
     # exp((cos - 1) / tau) instead of exp(cos / tau): the same fractions, and no overflow at small tau.
     similarity_btc = ((unit_btd @ unit_cd.T - 1) / temperature).exp()
     background_bc = torch.einsum("btc,bt->bc", similarity_btc, background_bt)
-    if mean:
+    if form != "paper":
         background_bc = background_bc / background_bt.sum(1).clamp(min=1)[:, None]
-    inter_btc = similarity_btc / similarity_btc.sum(-1, keepdim=True).clamp(min=1e-30)
-    intra_btc = similarity_btc / (similarity_btc + background_bc[:, None]).clamp(min=1e-30)
-    loss_btc = -(inter_btc + intra_btc).clamp(min=1e-30).log() * action_btc
-    if not mean:
-        return loss_btc.sum((1, 2)).mean() / len(memory_cd)
     count_bc = action_btc.sum(1)
-    shown_b = (count_bc > 0).sum(1)
-    return ((loss_btc.sum(1) / count_bc.clamp(min=1)).sum(1) / shown_b.clamp(min=1)).mean()
+    if form == "reference":
+        near_bck = torch.einsum("btc,btk->bck", action_btc, similarity_btc)
+        near_bck = near_bck / count_bc.clamp(min=1)[..., None]
+        own_bc = near_bck.diagonal(dim1=1, dim2=2)
+        inter_bc, intra_bc = _share(own_bc, near_bck.sum(-1)), _share(own_bc, own_bc + background_bc)
+        loss_bc = -(inter_bc.log() + intra_bc.log()) / 2 * (count_bc > 0)
+    else:
+        inter_btc = _share(similarity_btc, similarity_btc.sum(-1, keepdim=True))
+        intra_btc = _share(similarity_btc, similarity_btc + background_bc[:, None])
+        loss_bc = -((inter_btc + intra_btc).log() * action_btc).sum(1)
+        if form == "paper":
+            return loss_bc.sum(1).mean() / len(memory_cd)
+        loss_bc = loss_bc / count_bc.clamp(min=1)
+    return (loss_bc.sum(1) / (count_bc > 0).sum(1).clamp(min=1)).mean()
+
+
+def _share(part: Tensor, whole: Tensor) -> Tensor:
+    """part / whole, above 0."""
+    return (part / whole.clamp(min=1e-30)).clamp(min=1e-30)

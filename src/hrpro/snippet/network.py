@@ -49,7 +49,7 @@ class SnippetNetwork(nn.Module):
         self.register_buffer("mean", torch.zeros(dimension))
         self.register_buffer("deviation", torch.ones(dimension))
         self.register_buffer("memory", torch.zeros(classes, width))
-        self.project = nn.Linear(dimension, width)
+        self.project = nn.Linear(dimension, width) if config.hidden else None
         self.blocks = nn.ModuleList(
             ReliabilityAwareAttention(
                 width=width,
@@ -70,7 +70,7 @@ class SnippetNetwork(nn.Module):
         keep = mask_bt[..., None]
         x = (features_btd - self.mean) / self.deviation
         x = F.dropout(x, self.input_dropout, self.training)
-        x = F.gelu(self.project(x)) * keep
+        x = (x if self.project is None else F.gelu(self.project(x))) * keep
         for block in self.blocks:
             # Padding must be zero again, or the embedding would see it beside a recording's last snippet.
             x = block(x, self.memory, mask_bt) * keep

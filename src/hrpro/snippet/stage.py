@@ -71,9 +71,10 @@ class SnippetStage:
             raise DataError("there is not a single click to learn from", mend="click one moment an action")
         stage = cls(training_set.classes, training_set.dimension, config)
         task = SnippetTask(stage, Samples(training_set))
-        weights = train(
-            task, config, name="snippet", run_dir=run_dir, resume=resume, progress=progress, on_row=on_row
-        )
+        with torch.random.fork_rng(devices=[]):  # the caller's own chance goes on as if nothing had been
+            weights = train(
+                task, config, name="snippet", run_dir=run_dir, resume=resume, progress=progress, on_row=on_row
+            )
         stage.network.load_state_dict(weights.ema)
         stage.network.eval()
         return stage
@@ -161,7 +162,7 @@ class SnippetTask(Task):
                 action_btc,
                 background_bt,
                 temperature=config.temperature,
-                mean=config.contrast_mean,
+                form=config.contrast_form,
             )
             total = total + config.contrast_weight * losses["contrast"]
         batch["embedded"], batch["action"] = output.embedded_btd.detach().float(), action_btc

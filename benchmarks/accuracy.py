@@ -1,0 +1,156 @@
+"""Accuracy over several seeds: avg mAP 0.1:0.7 of stage 1 alone and of both stages, by data set and clicks.
+
+    python benchmarks/accuracy.py                      test recordings, all data sets, 3 seeds
+    python benchmarks/accuracy.py --held-out 3         3 folds of the TRAINING recordings: for tuning
+    python benchmarks/accuracy.py --ablation           rows of the paper's Table 3
+    python benchmarks/accuracy.py --set snippet.lr=1e-3 --data hapt
+
+Settings are those that follow from the data (no preset) unless --set changes them. Held-out folds keep
+recordings of one subject or group apart where their names tell it (``_user07``).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from hrpro.config import Config
+from hrpro.core.annotations import Detections
+from hrpro.data.folder import Dataset, open_dataset
+from hrpro.data.formats.activitynet import read_ground_truth
+from hrpro.data.training_set import Recording, TrainingSet
+from hrpro.instance.stage import InstanceStage
+from hrpro.localizer import HRPro, StageOneViews
+from hrpro.metrics.detection import mean_average_precision
+from hrpro.runs import predict_recordings
+from hrpro.settings import build
+from hrpro.snippet.stage import SnippetStage
+
+SHARED = Path(__file__).resolve().parents[1].parent / "shared" / "data"
+NAMES = ("hapt", "ucf_untrimmed", "i3d_stitched")
+CLICKS = ("point_gaussian.csv", "point_human.csv")
+
+# What each row of Table 3 switches off; stage 1 first, then stage 2 on the whole stage 1.
+OFF: dict[str, dict[str, Any]] = {
+    "base": {"stages": 1, "snippet.contrast_weight": 0, "snippet.blocks": 0},
+    "+ contrastive": {"stages": 1, "snippet.blocks": 0},
+    "+ RAB (stage 1)": {"stages": 1},
+    "stage 1 + reg": {"instance.score_weight": 0, "instance.reliable": False, "instance.negatives": 0},
+    "stage 1 + score": {
+        "instance.regression_weight": 0,
+        "instance.reliable": False,
+        "instance.negatives": 0,
+    },
+    "stage 1 + reg, score": {"instance.reliable": False, "instance.negatives": 0},
+    "stage 1 + reg, RP": {"instance.score_weight": 0, "instance.negatives": 0},
+    "stage 1 + score, RP": {"instance.regression_weight": 0, "instance.negatives": 0},
+    "stage 1 + reg, score, RP": {"instance.negatives": 0},
+    "all": {},
+    "all, no RAB": {"snippet.blocks": 0},
+    "all, no RAB, no contrastive": {"snippet.blocks": 0, "snippet.contrast_weight": 0},
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--data", nargs="*", default=NAMES, help="names in ../shared/data, or folders")
+    parser.add_argument("--points", nargs="*", default=CLICKS)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--held-out", type=int, default=0, metavar="K", help="K folds of the training split")
+    parser.add_argument("--ablation", action="store_true")
+    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--json", type=Path)
+    args = parser.parse_args()
+    common = {key: yaml.safe_load(value) for key, value in (word.split("=", 1) for word in args.set)}
+    rows = OFF if args.ablation else {"both stages": {}}
+    figures: dict[str, list[float]] = defaultdict(list)
+    for name in args.data:
+        folder = Path(name) if Path(name).is_dir() else SHARED / name
+        dataset = open_dataset(folder)
+        for points in args.points[:1] if args.ablation else args.points:
+            for seed in range(args.seeds):
+                for learn, judge in splits(dataset, points, args.held_out):
+                    for row, value, note in trials(dataset, learn, judge, rows, common, seed):
+                        figures[f"{name}|{points}|{row}"].append(value)
+                        print(f"{name} {points} seed {seed} {row:28s} {value:.4f}  {note}", flush=True)
+    print(f"\navg mAP 0.1:0.7, mean +- sd over {args.seeds} seed(s)")
+    for key, values in figures.items():
+        name, points, row = key.split("|")
+        spread = np.std(values, ddof=1) if len(values) > 1 else 0.0
+        print(f"| {name} | {points} | {row} | {np.mean(values):.3f} +- {spread:.3f} | n={len(values)} |")
+    if args.json:
+        args.json.write_text(json.dumps(figures, indent=1))
+
+
+def splits(dataset: Dataset, points: str, folds: int) -> Iterator[tuple[TrainingSet, tuple[Recording, ...]]]:
+    """(what to learn from, what to judge on): the test split, or folds of the training split."""
+    training_set = dataset.training_set(points)
+    if not folds:
+        yield training_set, dataset.recordings("test")
+        return
+    groups = [re.sub(r".*_(user\d+)$", r"\1", recording.id) for recording in training_set.recordings]
+    order = sorted(set(groups))
+    for fold in range(folds):
+        out = [order.index(group) % folds == fold for group in groups]
+        judged = tuple(r for r, held in zip(training_set.recordings, out, strict=True) if held)
+        kept = [r.id for r, held in zip(training_set.recordings, out, strict=True) if not held]
+        yield training_set.subset(kept), judged
+
+
+def trials(
+    dataset: Dataset,
+    learn: TrainingSet,
+    judge: tuple[Recording, ...],
+    rows: dict[str, dict[str, Any]],
+    common: dict[str, Any],
+    seed: int,
+) -> Iterator[tuple[str, float, str]]:
+    """Train each row (equal stages 1 only once) and evaluate it; stage 1 alone comes along for free."""
+    trained: dict[str, SnippetStage] = {}
+    for row, changes in rows.items():
+        config = Config.for_data(learn).with_seed(seed)
+        config = build(config, nested({**common, **changes}), "--set")
+        key = json.dumps(config.as_dict()["snippet"])
+        began = time.perf_counter()
+        if key not in trained:
+            trained[key] = SnippetStage.fit(learn, config.snippet)
+        model = HRPro(config)
+        model.snippet, model.timeline = trained[key], learn.recordings[0].timeline
+        first = time.perf_counter() - began
+        if "both stages" in rows or config.stages == 1:
+            value = score(dataset, predict_recordings(model, judge))
+            yield ("stage 1 alone" if config.stages == 2 else row), value, f"{first:.0f} s"
+        if config.stages == 2:
+            began = time.perf_counter()
+            views = StageOneViews(trained[key], learn, config)
+            model.instance = InstanceStage.fit(learn.classes, views, config.instance)
+            second = time.perf_counter() - began
+            yield row, score(dataset, predict_recordings(model, judge)), f"{first:.0f} + {second:.0f} s"
+
+
+def nested(options: dict[str, Any]) -> dict[str, Any]:
+    """{"snippet.lr": 1} -> {"snippet": {"lr": 1}}"""
+    result: dict[str, Any] = {}
+    for key, value in options.items():
+        section, _, name = key.rpartition(".")
+        (result.setdefault(section, {}) if section else result)[name] = value
+    return result
+
+
+def score(dataset: Dataset, found: dict[str, Detections]) -> float:
+    assert dataset.ground_truth_path is not None
+    truth = read_ground_truth(dataset.ground_truth_path).videos
+    return mean_average_precision({id: truth[id] for id in found}, found, "0.1:0.7").average()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+"""SIGKILL in either stage, then resume: the saved model is bit-identical to that of a run left in peace.
+
+As in test_training_kill, this file run as a script imports everything once; each training is a fork of it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from hrpro.localizer import HRPro
+from tiny_sets import tiny_config, usual
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and SIGKILL")
+
+CONFIG = tiny_config(snippet={"checkpoint_every": 0}, instance={"checkpoint_every": 0})
+# Rows are given before their step's checkpoint: the first step is lost, later ones stand at the one before.
+KILLS = [("snippet", 1), ("snippet", 3), ("snippet", 4), ("instance", 1), ("instance", 3), ("instance", 4)]
+
+
+def train(root: Path, run: Path, kill: tuple[str, int] | None) -> None:
+    """Fit in this process, dying at a step of a stage if told to; else save the model."""
+
+    def on_row(row: dict[str, float]) -> None:
+        if kill == ("instance" if "regression" in row else "snippet", row["step"]):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    HRPro(CONFIG).fit(usual(root / "data"), run_dir=run, resume=True, on_row=on_row).save(run / "model")
+
+
+def forked(work: Callable[[], None]) -> int:
+    """Exit code of a forked process that does ``work``, or minus the signal that ended it."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            work()
+            os._exit(0)
+        except BaseException as error:  # a child must never go on with the parent's work
+            print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
+            os._exit(1)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def main(root: Path) -> list[int]:
+    usual(root / "data")
+    codes = [forked(lambda kill=kill: train(root, root / "killed", kill)) for kill in KILLS]
+    return [*codes, *(forked(lambda run=run: train(root, root / run, None)) for run in ("killed", "peace"))]
+
+
+def test_a_run_killed_in_both_stages_ends_with_the_same_model(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, __file__, str(tmp_path)],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == [-signal.SIGKILL] * len(KILLS) + [0, 0], done.stderr
+    for name in ("model.json", "snippet.safetensors", "instance.safetensors"):
+        killed, peace = ((tmp_path / run / "model" / name).read_bytes() for run in ("killed", "peace"))
+        assert killed == peace, name
+
+
+if __name__ == "__main__":
+    import torch.utils.tensorboard  # noqa: F401  (before the forks, not in each)
+
+    print(json.dumps(main(Path(sys.argv[1]))))

@@ -21,13 +21,14 @@ class SnippetConfig(TrainingConfig):
 
     hidden: int = 256
     """Width of the embedded features; 0 takes the input's own dimension D, as the paper does."""
-    blocks: int = 2
-    """Number N of reliability-aware attention blocks (RAB); 0 leaves attention and prototypes out of it."""
+    blocks: int = 1
+    """Number N of reliability-aware attention blocks, RAB (the paper takes 2, which small sets do not need);
+    0 leaves attention and prototypes out of it."""
     heads: int = 4
     """Attention heads; eq. 6 is written for one. Must divide the width."""
     feedforward: int = 0
     """Inner width of FC-GELU-FC; 0 takes the width of the embedded features."""
-    input_dropout: float = 0.5
+    input_dropout: float = 0.3
     """Share of the standardised input features that is dropped while training (ours)."""
     block_dropout: float = 0.1
     """Dropout inside the RABs."""

@@ -30,6 +30,7 @@ from hrpro.training.ema import Ema
 from hrpro.training.finite import GRADIENT, blame, culprit
 from hrpro.training.interrupt import Interrupt
 from hrpro.training.logs import Logs, Row
+from hrpro.training.memory import release_memory
 from hrpro.training.progress import Display
 from hrpro.training.schedule import epoch_batches, lr_factor, random_state, shares
 from hrpro.training.task import Task
@@ -96,6 +97,8 @@ def train(
                 seconds = time.monotonic() - began
                 display.update(learner.step, values, min(config.batch_size, len(task.recordings)))
                 row = logs.add(learner.step, {**values, "step_seconds": seconds})
+                if row:
+                    release_memory()
                 if row and on_row and first:
                     on_row(row)
 

@@ -16,7 +16,7 @@ from hrpro.snippet.network import SnippetNetwork
 from hrpro.snippet.pseudo_labels import mine
 
 DIMENSION, CLASSES = 5, 3
-STILL = SnippetConfig(hidden=8, heads=2, input_dropout=0, block_dropout=0, dropout=0)
+STILL = SnippetConfig(hidden=8, heads=2, blocks=2, input_dropout=0, block_dropout=0, dropout=0)
 
 
 def network(config=STILL, seed=0):

@@ -20,7 +20,9 @@ from hrpro.snippet.config import SnippetConfig
 STRIDE = 0.5
 TIMELINE = Timeline(STRIDE)
 
-SNIPPET = SnippetConfig(steps=4, batch_size=3, lr=1e-2, hidden=8, heads=2, log_every=1, accelerator="cpu")
+SNIPPET = SnippetConfig(
+    steps=4, batch_size=3, lr=1e-2, hidden=8, heads=2, blocks=2, log_every=1, accelerator="cpu"
+)
 INSTANCE = InstanceConfig(
     steps=4, batch_size=3, lr=1e-2, hidden=8, positives=8, jittered=8, log_every=1, accelerator="cpu"
 )

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import tempfile
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import torch
 import yaml
+from rich.console import Console
 from rich.progress import track
 
 import hrpro
 from hrpro.config import Config
 from hrpro.core.annotations import Detections
-from hrpro.core.errors import ConfigError, RunError
+from hrpro.core.errors import ConfigError, DataError, HRProError, RunError
+from hrpro.core.timeline import Timeline
 from hrpro.data.folder import open_dataset
 from hrpro.data.formats.activitynet import write_detections
 from hrpro.data.formats.jsonfile import write_atomic
@@ -21,8 +27,14 @@ from hrpro.data.training_set import Recording, TrainingSet
 from hrpro.localizer import HRPro
 from hrpro.model_file import FOLDER
 from hrpro.settings import build, read_layer
+from hrpro.training.checkpoint import differences
 
 SETTINGS = "config.yaml"
+
+
+def is_first() -> bool:
+    """Of the processes that torchrun started, whether this is the one that writes and shows."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def run_settings(run: Path) -> Config | None:
@@ -34,34 +46,86 @@ def run_settings(run: Path) -> Config | None:
 def train_run(
     training_set: TrainingSet, run: Path, config: Config, *, resume: bool = False, progress: bool = True
 ) -> HRPro:
-    """Train into the folder ``run``. RunError if another training lies there and ``resume`` is false."""
-    first = int(os.environ.get("RANK", "0")) == 0  # of the processes torchrun started, the one that writes
-    if (run / FOLDER).exists() and not resume:
-        raise RunError("holds a trained model already", where=run, mend="take another folder, or remove it")
+    """Train into the folder ``run``.
+
+    Raises RunError if another training lies there and ``resume`` is false, or has other settings or data.
+    """
+    _check_begun(run, config, resume)
+    first = is_first()
     if first:
         try:
             run.mkdir(parents=True, exist_ok=True)
             write_atomic(run / SETTINGS, yaml.safe_dump(config.as_dict(), sort_keys=False))
-        except OSError as error:
-            raise RunError(f"the run's folder cannot be written: {error}", where=run) from error
+        except (OSError, DataError) as error:
+            why = error.strerror if isinstance(error, OSError) else error.what
+            raise RunError(f"the run's folder cannot be written: {why}", where=run) from error
     model = HRPro(config).fit(training_set, run_dir=run, resume=resume, progress=progress)
     if first:
         model.save(run / FOLDER)
     return model
 
 
-def predict_split(run: Path, data: Path, split: str, out: Path, device: str = "auto") -> None:
-    """Localize the actions of a split's recordings and write them in ActivityNet form."""
+def _check_begun(run: Path, config: Config, resume: bool) -> None:
+    begun = run_settings(run)
+    if (run / FOLDER).exists() and not resume:
+        raise RunError("holds a trained model already", where=run, mend="take another folder, or remove it")
+    if begun is None or not any((run / "checkpoints").glob("[!.]*")):
+        return
+    if not resume:
+        mend = "go on with --resume, take another folder, or remove it"
+        raise RunError("holds a training that was stopped", where=run, mend=mend)
+    if changes := list(differences(_deciding(begun), _deciding(config))):
+        raise RunError(
+            f"the run began with other settings: {'; '.join(changes)}",
+            where=run,
+            mend="resume with the settings it began with, or train into another folder",
+        )
+
+
+def _deciding(config: Config) -> dict[str, Any]:
+    """The settings without those that a run may change on the way."""
+    stages = {"snippet": config.snippet.outcome(), "instance": config.instance.outcome()}
+    return {**config.as_dict(), **stages}
+
+
+def predict_split(run: Path, data: Path, split: str, out: Path, device: str = "auto") -> int:
+    """Localize the actions of a split's recordings, write them in ActivityNet form, return their number."""
+    if (run / SETTINGS).is_file() and not (run / FOLDER).exists():
+        raise RunError("the training is not finished", where=run, mend="go on with hrpro train --resume")
+    check_writable(out)
     model = HRPro.load(run, device=pick_device(device))
-    recordings = open_dataset(data).recordings(split)
-    found = predict_recordings(model, track(recordings, description=f"predict {split}", transient=True))
-    known = {"hrpro": hrpro.__version__, "run": run.name}
-    write_detections(out, found, external_data=known)
+    dataset = open_dataset(data)
+    recordings = dataset.recordings(split)
+    _compare_rates(dataset.layout.timeline, model)
+    shown = Console(stderr=True)
+    seen = track(recordings, f"predict {split}", console=shown, transient=True, disable=not shown.is_terminal)
+    found = predict_recordings(model, seen)
+    write_detections(out, found, external_data={"hrpro": hrpro.__version__, "run": run.name})
+    return sum(map(len, found.values()))
+
+
+def check_writable(out: Path) -> None:
+    """DataError if no file ``out`` can be written, so that it is said before the work and not after it."""
+    try:
+        if out.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "is a folder")
+        with tempfile.TemporaryFile(dir=next(path for path in out.absolute().parents if path.exists())):
+            pass
+    except OSError as error:
+        mend = "name a file in a folder you may write to"
+        raise DataError(f"cannot be written: {error.strerror}", where=out, mend=mend) from error
 
 
 def predict_recordings(model: HRPro, recordings: Iterable[Recording]) -> dict[str, Detections]:
-    """Detections of each recording, by its id."""
-    return {r.id: model.predict(r.features.read_float32(), r.timeline) for r in recordings}
+    """Detections of each recording, by its id. HRProError, naming the recording, if one cannot be read."""
+    found = {}
+    for recording in recordings:
+        try:
+            found[recording.id] = model.predict(recording.features.read_float32(), recording.timeline)
+        except HRProError as error:
+            where = error.where or recording.features.path
+            raise type(error)(error.what, where=where, mend=error.mend) from error
+    return found
 
 
 def pick_device(name: str) -> torch.device:
@@ -69,6 +133,18 @@ def pick_device(name: str) -> torch.device:
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
         return torch.device(next(kind for kind, found in there.items() if found))
-    if not there.get(name.partition(":")[0], False):
+    kind, _, number = name.partition(":")
+    numbered = kind == "cuda" and number.isdecimal() and int(number) < torch.cuda.device_count()
+    if not there.get(kind, False) or not (numbered or name == kind):
         raise ConfigError(f"this machine, or this PyTorch, has no device {name!r}", where="--device")
     return torch.device(name)
+
+
+def _compare_rates(timeline: Timeline, model: HRPro) -> None:
+    trained = model.timeline
+    if trained is not None and abs(timeline.stride / trained.stride - 1) > 0.05:
+        warnings.warn(
+            f"these features have a snippet every {timeline.stride:g} s, those of the training had one every "
+            f"{trained.stride:g} s: expect worse detections",
+            stacklevel=2,
+        )

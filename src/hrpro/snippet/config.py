@@ -28,6 +28,8 @@ class SnippetConfig(TrainingConfig):
     """Attention heads; eq. 6 is written for one. Must divide the width."""
     feedforward: int = 0
     """Inner width of FC-GELU-FC; 0 takes the width of the embedded features."""
+    kernel: int = 3
+    """Snippets that the embedding's convolution sees at once, an odd number."""
     input_dropout: float = 0.3
     """Share of the standardised input features that is dropped while training (ours)."""
     block_dropout: float = 0.1
@@ -80,5 +82,7 @@ class SnippetConfig(TrainingConfig):
         # Below, exp(cos / tau) leaves the range of a float32.
         if not 0.02 <= self.temperature < float("inf"):
             raise ConfigError(f"must be 0.02 or more, not {self.temperature}", where="temperature")
+        if self.kernel < 1 or self.kernel % 2 == 0:
+            raise ConfigError(f"must be odd, not {self.kernel}", where="kernel")
         if self.hidden and self.hidden % self.heads:
             raise ConfigError(f"{self.heads} heads do not divide the width {self.hidden}", where="heads")

@@ -59,7 +59,7 @@ class SnippetNetwork(nn.Module):
             )
             for _ in range(config.blocks)
         )
-        self.embed = nn.Conv1d(width, width, 3, padding=1)
+        self.embed = nn.Conv1d(width, width, config.kernel, padding=config.kernel // 2)
         self.classifier = nn.Linear(width, classes)
         self.attention = nn.Linear(width, 1)
         # Most snippets show none of the classes: beginning there spares the first steps.

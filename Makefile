@@ -1,0 +1,36 @@
+# make demo   the whole job on recordings it makes itself, in a few minutes
+# make test   the tests
+# make lint   style and types
+#
+# The first of them makes its own environment in .venv. PYTHON=python3.12 takes another Python (3.10 to 3.13),
+# TORCH_INDEX=URL takes PyTorch from another package index, such as its own of builds for the CPU alone.
+
+PYTHON ?= python3
+TORCH_INDEX ?=
+BIN := .venv/bin
+
+.PHONY: demo test lint
+.DELETE_ON_ERROR:
+
+demo: .venv/.demo
+	$(BIN)/hrpro demo
+
+test: .venv/.dev
+	$(BIN)/python -m pytest
+
+lint: .venv/.dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/pyright
+
+.venv/.demo: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] < (3, 14))' || \
+		{ echo 'hrpro needs Python 3.10 to 3.13; name one: make PYTHON=python3.12 ...'; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(if $(TORCH_INDEX),$(BIN)/pip install -c constraints.txt --index-url $(TORCH_INDEX) torch)
+	$(BIN)/pip install -c constraints.txt -e .
+	touch $@
+
+.venv/.dev: .venv/.demo
+	$(BIN)/pip install -c constraints.txt -e '.[dev]'
+	touch $@

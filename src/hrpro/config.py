@@ -66,8 +66,8 @@ class Config:
 def preset_path(name: str) -> Path:
     """The YAML file of a preset. ConfigError, naming those there are, for an unknown one."""
     folder = Path(str(files("hrpro") / "presets"))
-    path = folder / f"{name}.yaml"
-    if not path.is_file():
-        known = ", ".join(sorted(p.stem for p in folder.glob("*.yaml")))
-        raise ConfigError(f"there is no preset {name!r}", where="--preset", mend=f"take one of {known}")
-    return path
+    known = {path.stem: path for path in folder.glob("*.yaml")}
+    if name not in known:
+        mend = f"take one of {', '.join(sorted(known))}"
+        raise ConfigError(f"there is no preset {name!r}", where="--preset", mend=mend)
+    return known[name]

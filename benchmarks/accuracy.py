@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from hrpro.config import Config
 from hrpro.core.annotations import Detections
@@ -70,7 +69,7 @@ def main() -> None:
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
-    common = {key: yaml.safe_load(value) for key, value in (word.split("=", 1) for word in args.set)}
+    common = dict(word.split("=", 1) for word in args.set)
     rows = OFF if args.ablation else {"both stages": {}}
     figures: dict[str, list[float]] = defaultdict(list)
     for name in args.data:
@@ -118,7 +117,7 @@ def trials(
     trained: dict[str, SnippetStage] = {}
     for row, changes in rows.items():
         config = Config.for_data(learn).with_seed(seed)
-        config = build(config, nested({**common, **changes}), "--set")
+        config = build(config, {**common, **changes}, "--set")
         key = json.dumps(config.as_dict()["snippet"])
         began = time.perf_counter()
         if key not in trained:
@@ -128,22 +127,13 @@ def trials(
         first = time.perf_counter() - began
         if "both stages" in rows or config.stages == 1:
             value = score(dataset, predict_recordings(model, judge))
-            yield ("stage 1 alone" if config.stages == 2 else row), value, f"{first:.0f} s"
+            yield (row if "stages" in changes else "stage 1 alone"), value, f"{first:.0f} s"
         if config.stages == 2:
             began = time.perf_counter()
             views = StageOneViews(trained[key], learn, config)
             model.instance = InstanceStage.fit(learn.classes, views, config.instance)
             second = time.perf_counter() - began
             yield row, score(dataset, predict_recordings(model, judge)), f"{first:.0f} + {second:.0f} s"
-
-
-def nested(options: dict[str, Any]) -> dict[str, Any]:
-    """{"snippet.lr": 1} -> {"snippet": {"lr": 1}}"""
-    result: dict[str, Any] = {}
-    for key, value in options.items():
-        section, _, name = key.rpartition(".")
-        (result.setdefault(section, {}) if section else result)[name] = value
-    return result
 
 
 def score(dataset: Dataset, found: dict[str, Detections]) -> float:

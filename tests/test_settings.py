@@ -16,7 +16,7 @@ from hrpro.config import Config, preset_path
 from hrpro.core.errors import ConfigError
 from hrpro.data.folder import open_dataset
 from hrpro.data.synthetic import make_dataset
-from hrpro.settings import build, choose, listed, nested, read_layer
+from hrpro.settings import KEYS, build, choose, read_layer
 
 PRESETS = ("thumos14", "gtea", "beoid", "activitynet13", "sensor")
 
@@ -25,21 +25,26 @@ TEXTS_AND_FAULTS = {
     "snipet: {lr: 1}": "snipet: there is no such setting (did you mean 'snippet'?)",
     "sigma: 1": "sigma: there is no such setting (did you mean 'suppress.sigma'?)",
     "zebra: 1": "zebra: there is no such setting",
-    "snippet.lr: 1": "snippet.lr: there is no such setting (write `snippet:`, and below it, indented, `lr:`)",
+    "snippet.lrr: 1": "snippet.lrr: there is no such setting (did you mean 'snippet.lr'?)",
+    "snippet: {lr: {x: 1}}": "snippet.lr: must be float, not {'x': 1}",
+    "snippet: {class_path: os.system}": "snippet.class_path: there is no such setting",
     "1: 2": "1: there is no such setting",
-    "snippet: {lr: abc}": "snippet.lr: must be a finite number, not 'abc'",
-    "snippet: {lr: }": "snippet.lr: must be a finite number, not None",
-    "snippet: {lr: true}": "snippet.lr: must be a finite number, not True",
+    "snippet: {lr: abc}": "snippet.lr: must be float, not abc",
+    "snippet: {lr: }": "snippet.lr: has no value",
+    "snippet: {lr: true}": "snippet.lr: must be float, not True",
     "snippet: {lr: .inf}": "snippet.lr: must be a finite number, not inf",
     f"snippet: {{lr: 1{'0' * 400}}}": "snippet.lr: must be a finite number, not 1000",
     "suppress: {sigma: .nan}": "suppress.sigma: must be a finite number, not nan",
-    "snippet: {steps: 1.5}": "snippet.steps: must be a whole number, not 1.5",
-    "snippet: {steps: true}": "snippet.steps: must be a whole number, not True",
-    "snippet: {steps: '5'}": "snippet.steps: must be a whole number, not '5'",
-    "instance: {class_aware: 1}": "instance.class_aware: must be true or false, not 1",
-    "instance: {source: [raw]}": "instance.source: must be one of raw, embedded, both, not ['raw']",
-    "proposals: {class_thresholds: [0.1, a]}": "class_thresholds: must be numbers with commas between, not",
-    "proposals: {class_thresholds: {0.1: 0.2}}": "class_thresholds: must be numbers with commas between",
+    "snippet: {steps: 1.5}": "snippet.steps: must be int, not 1.5",
+    "snippet: {steps: true}": "snippet.steps: must be int, not True",
+    "snippet: {steps: five}": "snippet.steps: must be int, not five",
+    "snippet: {steps: 0}": "snippet.steps: must be a whole number of at least 1, not 0",
+    "instance: {class_aware: 1}": "instance.class_aware: must be bool, not 1",
+    "instance: {source: [raw]}": "instance.source: must be Literal['raw', 'embedded', 'both'], not ['raw']",
+    "proposals: {class_thresholds: [0.1, a]}": "proposals.class_thresholds: must be float, not a",
+    "proposals: {class_thresholds: {0.1: 0.2}}": "proposals.class_thresholds: must be tuple, not {0.1",
+    "proposals: {class_thresholds: [0.1, .nan]}": "class_thresholds: must be a finite number, not [0.1, nan]",
+    "proposals: {class_thresholds: true}": "proposals.class_thresholds: must be float, not True",
     "snippet: 3": "snippet: must hold settings as `key: value`",
     "snippet: {lr: -1}": "snippet.lr: must be a finite number of at least 0, not -1.0",
     "snippet: {heads: 3}": "snippet.heads: 3 heads do not divide the width",
@@ -93,31 +98,52 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 
 
 def test_an_option_is_named_as_it_is_typed() -> None:
-    assert wrong(nested({"snippet.lr": "-1"}), None).startswith("--snippet.lr: must be a finite number of")
-    assert wrong(nested({"stages": "two"}), None) == "--stages: must be a whole number, not 'two'"
-    assert wrong(nested({"snippet.lr": "2001-99-99"}), None).startswith("--snippet.lr: must be a finite")
+    for option, said in {
+        "snippet.lr=-1": "must be a finite number of at least 0, not -1.0",
+        "snippet.lr=null": "must be float, not None",
+        "snippet.lr=2001-99-99": "must be float, not 2001-99-99",
+        "snippet.lr=[": "must be float, not [",
+        "snippet.lr=1e999": "must be a finite number, not 1e999",
+        f"snippet.lr=1{'0' * 400}": "must be a finite number, not 1000",
+        f"snippet.steps={'1' * 5000}": "Exceeds the limit (4300",
+        "snippet.steps=1e3": "must be int, not 1000.0",
+        "stages=two": "must be int, not two",
+        "stages=": "must be int, not",
+        "snippet=3": "must hold settings as `key: value`",
+        "proposals.class_thresholds=0.1,a": "must be float, not a",
+    }.items():
+        key, _, text = option.partition("=")
+        message = wrong({key: text}, None)
+        assert message.startswith(f"--{key}: {said}"), message
+        assert "\n" not in message
 
 
 def test_numbers_and_lists_may_be_written_as_people_write_them(tmp_path: Path) -> None:
     path = tmp_path / "my.yaml"
     path.write_text(
         "\ufeff# YAML 1.1 takes 1e-4 for text\n"
-        "snippet: {lr: 1e-4, weight_decay: 0}\ninstance:\n  # nothing yet\nproposals:\n"
-        "  class_thresholds: 0.1, 0.2\n  attention_thresholds: [0.5]\n"
+        "snippet: {lr: 1e-4, weight_decay: 0, steps: '5'}\ninstance:\n  # nothing yet\nproposals:\n"
+        "  class_thresholds: 0.1, 0.2\n  attention_thresholds: [0.5]\nsuppress.sigma: 0.4\n",
+        encoding="utf-8",
     )
     config = build(Config(), read_layer(path), path)
-    assert (config.snippet.lr, config.snippet.weight_decay) == (1e-4, 0.0)
+    assert (config.snippet.lr, config.snippet.weight_decay, config.snippet.steps) == (1e-4, 0.0, 5)
     assert type(config.snippet.weight_decay) is float
+    assert type(config.snippet.steps) is int
     assert config.proposals.class_thresholds == (0.1, 0.2)
     assert config.proposals.attention_thresholds == (0.5,)
+    assert config.suppress.sigma == 0.4
     assert config.instance == Config().instance
-    typed = nested({"proposals.class_thresholds": "0.1,0.2", "instance.class_aware": "false", "stages": "1"})
-    config = build(config, typed, None)
+    options = {"proposals.class_thresholds": "0.1,0.2", "instance.class_aware": "false", "stages": "1"}
+    config = build(config, options, None)
     assert (config.proposals.class_thresholds, config.instance.class_aware, config.stages) == (
         (0.1, 0.2),
         False,
         1,
     )
+    for text, thresholds in {"0.3": (0.3,), "[0.1, 1e-2]": (0.1, 0.01), "1": (1.0,), "[]": ()}.items():
+        config = build(config, {"proposals.attention_thresholds": text}, None)
+        assert config.proposals.attention_thresholds == thresholds
     path.write_text("# nothing\n")
     assert build(config, read_layer(path), path) == config
 
@@ -168,19 +194,13 @@ def test_the_presets_are_those_and_an_unknown_one_is_told_them() -> None:
             choose(None, name, None, {})
 
 
-def test_every_setting_can_be_listed_with_what_it_does() -> None:
+def test_every_setting_has_a_key_by_which_it_can_be_set() -> None:
     def leaves(settings: Any) -> int:
         values = [getattr(settings, part.name) for part in fields(settings)]
         return sum(leaves(value) if is_dataclass(value) else 1 for value in values)
 
-    settings = list(listed(Config()))
-    assert len(settings) == leaves(Config()) > 60
-    assert len({setting.key for setting in settings}) == len(settings)
-    assert not [setting.key for setting in settings if len(setting.help) < 10]
-    by_key = {setting.key: setting for setting in settings}
-    assert by_key["snippet.lr"].help == "Peak learning rate of AdamW."
-    assert by_key["instance.source"].takes == "raw|embedded|both"
-    assert by_key["snippet.steps"].value == Config().snippet.steps
+    assert len(KEYS) == leaves(Config()) > 60
+    assert build(Config(), KEYS, "my.yaml") == Config()
 
 
 @given(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 from hrpro.core.errors import ConfigError, HRProError
 from hrpro.options import parse
@@ -22,8 +23,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         warnings.showwarning = lambda message, *_: _say(message)
         warnings.simplefilter("ignore", FutureWarning)  # of libraries, to us and not to the user
         try:
-            args = parse(words)
-            code = verbs[args.verb](args)
+            verb, given = parse(words)
+            code = verbs[verb](**given)
             sys.stdout.flush()
             return code
         except HRProError as error:
@@ -44,91 +45,100 @@ def _say(message: object) -> None:
     print(f"hrpro: {' '.join(str(message).split())}", file=sys.stderr)
 
 
-def _inspect(args: Namespace) -> int:
+def _inspect(data: str, points: str | None = None) -> int:
     from rich.console import Console
 
     from hrpro.data.findings import render
     from hrpro.data.inspect import inspect_dataset
 
-    report = inspect_dataset(args.data, args.points)
+    report = inspect_dataset(data, points)
     render(report, Console())
     return 1 if report.errors else 0
 
 
-def _train(args: Namespace) -> int:
+def _train(
+    data: str | None = None,
+    run: str | None = None,
+    points: str | None = None,
+    split: str = "train",
+    preset: str | None = None,
+    config: str | None = None,
+    seed: int | None = None,
+    resume: bool = False,
+    quiet: bool = False,
+    print_config: bool = False,
+    settings: Mapping[str, str] | None = None,
+) -> int:
     import yaml
 
     from hrpro.data.folder import open_dataset
     from hrpro.model_file import FOLDER
     from hrpro.runs import SETTINGS, is_first, run_settings, train_run
-    from hrpro.settings import build, choose, nested
+    from hrpro.settings import build, choose
 
-    given = {key: value for key, value in vars(args).items() if value is not None}
-    if args.seed is not None:
-        given = {"snippet.seed": str(args.seed), "instance.seed": str(args.seed), **given}
-    options = nested({key: value for key, value in given.items() if "." in key or key == "stages"})
-    training_set = None
-    if args.data is not None:
-        training_set = open_dataset(args.data).training_set(args.points, args.split)
-    begun = run_settings(args.run) if args.resume and args.run is not None else None
-    if begun is not None and args.preset is None and args.config is None:
-        config = build(begun, options, None)
+    options: dict[str, Any] = {} if seed is None else {"snippet.seed": seed, "instance.seed": seed}
+    options.update(settings or {})
+    training_set = None if data is None else open_dataset(data).training_set(points, split)
+    folder = None if run is None else Path(run)
+    begun = run_settings(folder) if resume and folder is not None else None
+    if begun is not None and preset is None and config is None:
+        chosen = build(begun, options, None)
     else:
-        config = choose(training_set, args.preset, args.config, options)
-    if args.print_config:
-        print(yaml.safe_dump(config.as_dict(), sort_keys=False), end="")
+        chosen = choose(training_set, preset, config, options)
+    if print_config:
+        print(yaml.safe_dump(chosen.as_dict(), sort_keys=False), end="")
         return 0
-    if training_set is None or args.run is None:
+    if training_set is None or folder is None:
         raise ConfigError("train needs --data DIR and --run RUN")
-    show = is_first() and not args.quiet
+    show = is_first() and not quiet
     if show:
         clicks = sum(map(len, training_set.clicks.values()))
         learned = f"{clicks} clicks of {len(training_set.classes)} classes"
-        print(f"{len(training_set.recordings)} recordings, {learned}; settings in {args.run / SETTINGS}")
-    train_run(training_set, args.run, config, resume=args.resume, progress=not args.quiet)
+        print(f"{len(training_set.recordings)} recordings, {learned}; settings in {folder / SETTINGS}")
+    train_run(training_set, folder, chosen, resume=resume, progress=not quiet)
     if show:
-        print(f"model in {args.run / FOLDER}")
+        print(f"model in {folder / FOLDER}")
     return 0
 
 
-def _predict(args: Namespace) -> int:
+def _predict(run: str, data: str, out: str, split: str = "test", device: str = "auto") -> int:
     from hrpro.runs import predict_split
 
-    count = predict_split(args.run, args.data, args.split, args.out, args.device)
-    print(f"{count} detections in {args.out}")
+    count = predict_split(Path(run), Path(data), split, Path(out), device)
+    print(f"{count} detections in {out}")
     return 0
 
 
-def _evaluate(args: Namespace) -> int:
+def _evaluate(
+    ground_truth: str,
+    detections: str,
+    tiou: str = "0.1:0.7:0.1",
+    json: str | None = None,
+    csv: str | None = None,
+    diagnose: bool = False,
+    **which: Any,
+) -> int:
     from rich.console import Console
 
     from hrpro.metrics.files import diagnosis_table, evaluate_files, table
 
-    result = evaluate_files(
-        args.ground_truth,
-        args.detections,
-        subset=args.subset,
-        exclude=args.exclude,
-        ambiguous=args.ambiguous,
-        drop_labels=args.drop_labels,
-        tiou=args.tiou,
-        json_file=args.json,
-        csv_file=args.csv,
-    )
+    for name in which.keys() & {"exclude", "drop_labels"}:
+        which[name] = [word.strip() for word in which[name].split(",") if word.strip()]
+    result = evaluate_files(ground_truth, detections, **which, tiou=tiou, json_file=json, csv_file=csv)
     console = Console()
     console.print(table(result))
-    if args.diagnose:
-        console.print(diagnosis_table(args.ground_truth, args.detections, args.subset, args.exclude))
+    if diagnose:
+        console.print(diagnosis_table(ground_truth, detections, **which))
     for remark in result.coverage.remarks():
         console.print(remark, highlight=False, markup=False)
     print(f"average mAP = {result.average():.4f}")
     return 0
 
 
-def _demo(args: Namespace) -> int:
+def _demo(out: str | None = None, seed: int = 0) -> int:
     from hrpro.demo import run_demo
 
-    run_demo(args.out, args.seed)
+    run_demo(None if out is None else Path(out), seed)
     return 0
 
 

@@ -1,18 +1,18 @@
-"""From words to typed settings: YAML files, presets and options, checked by name, type and range."""
+"""From words to typed settings: YAML files, presets and options; jsonargparse types each value."""
 
 from __future__ import annotations
 
-import ast
-import inspect
-import math
-import textwrap
+import json
+import re
+from argparse import ArgumentError
 from collections.abc import Hashable, Iterator, Mapping
-from dataclasses import dataclass, is_dataclass, replace
-from itertools import pairwise
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any
 
 import yaml
+from jsonargparse import ArgumentParser
 
 from hrpro.config import Config, preset_path
 from hrpro.core.errors import ConfigError
@@ -21,65 +21,41 @@ from hrpro.data.faults import did_you_mean
 if TYPE_CHECKING:
     from hrpro.data.training_set import TrainingSet
 
-Settings = TypeVar("Settings")
-
-
-@dataclass(frozen=True)
-class Setting:
-    """One setting: its full key (``snippet.lr``), its values for a help text, its value, what it does."""
-
-    key: str
-    takes: str
-    value: Any
-    help: str
-
-
-def listed(settings: Any, prefix: str = "") -> Iterator[Setting]:
-    """Every setting below ``settings``, as declared; its help is the docstring below its field."""
-    kinds, texts = get_type_hints(type(settings)), documented(type(settings))
-    for name, kind in kinds.items():
-        value = getattr(settings, name)
-        if is_dataclass(value):
-            yield from listed(value, f"{prefix}{name}.")
-        else:
-            yield Setting(prefix + name, in_short(kind), value, texts.get(name, ""))
-
 
 def choose(
-    training_set: TrainingSet | None, preset: str | None, file: Path | None, options: Mapping[str, Any]
+    training_set: TrainingSet | None, preset: str | None, file: str | Path | None, options: Mapping[str, Any]
 ) -> Config:
     """The settings of a training: the preset's, or else what follows from the data, or else the defaults;
-    over them those of ``file``; over them ``options`` (nested, as given on the command line)."""
+    over them those of ``file``; over them ``options``, as given on the command line."""
     config = Config.for_data(training_set) if training_set is not None and preset is None else Config()
-    if preset is not None:
-        path = preset_path(preset)
-        config = build(config, read_layer(path), path)
-    if file is not None:
-        config = build(config, read_layer(file), file)
+    for path in (None if preset is None else preset_path(preset), file):
+        if path is not None:
+            config = build(config, read_layer(path), path)
     return build(config, options, None)
 
 
 def build(base: Config, layer: Any, where: str | Path | None) -> Config:
-    """``base`` with the nested settings of ``layer``, which come from the file ``where`` (None: options).
+    """``base`` with the settings of ``layer``, which come from the file ``where`` (None: options).
 
+    layer: {"snippet": {"lr": 1e-4}} or {"snippet.lr": 1e-4}; a value may also be its text.
     Raises ConfigError, naming key and file, for anything unknown, ill-typed or out of range.
     """
-    if not isinstance(layer, dict):
+    if not isinstance(layer, Mapping):
         raise ConfigError("must hold settings as `key: value`", where=where)
-    return _replaced(base, layer, where, "")
-
-
-def nested(options: Mapping[str, str]) -> dict[str, Any]:
-    """Options as written, {"snippet.lr": "1e-4"}, to the layer {"snippet": {"lr": 1e-4}}."""
-    layer: dict[str, Any] = {}
-    for key, text in options.items():
-        try:
-            value = yaml.safe_load(text)
-        except (yaml.YAMLError, ValueError):  # ValueError: what looks like a date and is none
-            value = text
+    place = "--" if where is None else f"{where}: "
+    changes: dict[str, dict[str, Any]] = {}
+    for key, value in _flat(layer):
         section, _, name = key.rpartition(".")
-        (layer.setdefault(section, {}) if section else layer)[name] = value
-    return layer
+        changes.setdefault(section, {})[name] = _typed(key, value, place + key)
+    for section, values in changes.items():
+        try:
+            part = replace(getattr(base, section), **values) if section else None
+            base = replace(base, **{section: part} if section else values)
+        except ConfigError as error:
+            name = str(error.where).rpartition(".")[2]
+            key = f"{section}.{name}" if section else name
+            raise ConfigError(error.what, where=place + key, mend=error.mend) from error
+    return base
 
 
 def read_layer(path: str | Path) -> Any:
@@ -92,7 +68,7 @@ def read_layer(path: str | Path) -> Any:
         raise ConfigError("is not UTF-8 text", where=path) from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
-        where = f"{path}:{mark.line + 1}" if mark else str(path)
+        where = f"{path}:{mark.line + 1}" if mark else path
         raise ConfigError(f"faulty YAML: {getattr(error, 'problem', None) or error}", where=where) from error
     return {} if content is None else content
 
@@ -108,90 +84,45 @@ class _OnceLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def _replaced(base: Settings, layer: Mapping[str, Any], where: str | Path | None, prefix: str) -> Settings:
-    def place(name: object) -> str:
-        return f"--{prefix}{name}" if where is None else f"{where}: {prefix}{name}"
+@cache
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_class_arguments(Config, as_group=False)
+    return parser
 
-    kinds = get_type_hints(type(base))
-    changed: dict[str, Any] = {}
+
+def _flat(layer: Mapping[Any, Any]) -> Iterator[tuple[str, Any]]:
+    """Settings by their full key, ``snippet.lr``; a section whose lines are all comments holds none."""
     for name, value in layer.items():
-        if name not in kinds:
-            raise ConfigError("there is no such setting", where=place(name), mend=_meant(f"{prefix}{name}"))
-        present = getattr(base, name)
-        if not is_dataclass(present):
-            try:
-                changed[name] = typed(value, kinds[name])
-            except (TypeError, ValueError, OverflowError):
-                wanted = in_words(kinds[name])
-                raise ConfigError(f"must be {wanted}, not {value!r}", where=place(name)) from None
-        elif isinstance(value, dict):
-            changed[name] = _replaced(present, value, where, f"{prefix}{name}.")
-        elif value is not None:  # a section whose lines are all comments
-            raise ConfigError("must hold settings as `key: value`, one a line, indented", where=place(name))
+        if name in SECTIONS and isinstance(value, Mapping):
+            yield from ((f"{name}.{key}", below) for key, below in value.items())
+        elif name not in SECTIONS or value is not None:
+            yield str(name), value
+
+
+SECTIONS = {name for name, value in Config().as_dict().items() if isinstance(value, dict)}
+KEYS = dict(_flat(Config().as_dict()))
+
+
+def _typed(key: str, value: Any, where: str) -> Any:
+    if key in SECTIONS:
+        raise ConfigError("must hold settings as `key: value`, one a line, indented", where=where)
+    if key not in KEYS:
+        ends = [known for known in KEYS if known.endswith(f".{key}")]
+        near = f"did you mean {ends[0]!r}?" if len(ends) == 1 else did_you_mean(key, {*KEYS, *SECTIONS})
+        raise ConfigError("there is no such setting", where=where, mend=near)
+    if value is None:  # which jsonargparse takes for a setting not given
+        raise ConfigError("has no value", where=where)
+    if isinstance(KEYS[key], list) and isinstance(value, str | int | float):  # as people write 0.1, 0.2
+        value = f"[{str(value).strip('[]')}]"
     try:
-        return replace(base, **changed)  # type: ignore[type-var]
-    except ConfigError as error:
-        name = str(error.where).rpartition(".")[2]
-        raise ConfigError(error.what, where=place(name), mend=error.mend) from error
-
-
-def _meant(key: str) -> str | None:
-    keys = [setting.key for setting in listed(Config())]
-    if key in keys:  # snippet.lr: 1 on one line
-        section, _, name = key.partition(".")
-        return f"write `{section}:`, and below it, indented, `{name}:`"
-    ends = [known.rpartition(".")[2] for known in keys]
-    if ends.count(key) == 1:
-        return f"did you mean {keys[ends.index(key)]!r}?"
-    return did_you_mean(key, {*keys, *(known.partition(".")[0] for known in keys)})
-
-
-def typed(value: Any, kind: Any) -> Any:
-    """``value`` as a setting of type ``kind``; TypeError or ValueError if it is none."""
-    if get_origin(kind) is Literal:
-        if value not in get_args(kind):
-            raise ValueError
-        return value
-    if get_origin(kind) is tuple:
-        several = value.split(",") if isinstance(value, str) else value
-        several = several if isinstance(several, list | tuple) else [several]
-        return tuple(typed(one, get_args(kind)[0]) for one in several)
-    if kind is float:
-        if isinstance(value, bool) or not math.isfinite(number := float(value)):  # YAML reads 1e-4 as text
-            raise ValueError
-        return number
-    if type(value) is not kind:
-        raise TypeError
-    return value
-
-
-def in_words(kind: Any) -> str:
-    """What ``typed`` takes for this type."""
-    if get_origin(kind) is Literal:
-        return f"one of {', '.join(get_args(kind))}"
-    if get_origin(kind) is tuple:
-        return "numbers with commas between"
-    return {int: "a whole number", float: "a finite number", bool: "true or false"}.get(kind, "text")
-
-
-def in_short(kind: Any) -> str:
-    """The same for a help text."""
-    if get_origin(kind) is Literal:
-        return "|".join(get_args(kind))
-    if get_origin(kind) is tuple:
-        return "X,X,..."
-    return {int: "N", float: "X", bool: "true|false"}.get(kind, "TEXT")
-
-
-def documented(kind: type) -> dict[str, str]:
-    """The docstring below each field of a dataclass and of its bases."""
-    texts: dict[str, str] = {}
-    for base in reversed(kind.__mro__[:-1]):
-        (definition,) = ast.parse(textwrap.dedent(inspect.getsource(base))).body
-        assert isinstance(definition, ast.ClassDef)
-        for field, below in pairwise(definition.body):
-            if not (isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)):
-                continue
-            if isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant):
-                texts[field.target.id] = " ".join(str(below.value.value).split())
-    return texts
+        typed = _parser().parse_object({key: value}, defaults=False)[key]
+        json.dumps(typed, allow_nan=False)
+    except ArgumentError as error:
+        fault = str(error).partition(":\n")[2].strip()
+        theirs = r"Expected a (?:<class '(\w+)'>|typing\.)(.*)\. Got value: ?"
+        fault = re.sub(theirs, r"must be \1\2, not ", fault)
+        raise ConfigError(fault, where=where) from None
+    except (ValueError, OverflowError):
+        raise ConfigError(f"must be a finite number, not {value}", where=where) from None
+    return typed

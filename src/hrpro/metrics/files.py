@@ -12,7 +12,8 @@ from pathlib import Path
 from rich import box
 from rich.table import Table
 
-from hrpro.data.formats.activitynet import read_detections, read_ground_truth
+from hrpro.core.annotations import Detections
+from hrpro.data.formats.activitynet import GroundTruth, read_detections, read_ground_truth
 from hrpro.data.formats.jsonfile import write_atomic
 from hrpro.metrics.ambiguous import read_ambiguous, without_ambiguous
 from hrpro.metrics.detection import MAPResult, mean_average_precision
@@ -39,14 +40,7 @@ def evaluate_files(
     csv_file: where to write the result as well. Raises DataError or ConfigError.
     """
     thresholds = parse_tious(tiou)
-    truth = read_ground_truth(ground_truth, subset, exclude, drop_labels)
-    found = read_detections(detections)
-    removed = 0
-    if ambiguous is not None:
-        stretches = {
-            video: spans for video, spans in read_ambiguous(ambiguous).items() if video in truth.videos
-        }
-        found, removed = without_ambiguous(found, stretches)
+    truth, found, removed = _read(ground_truth, detections, subset, exclude, ambiguous, drop_labels)
     result = mean_average_precision(truth.videos, found, thresholds)
     coverage = replace(result.coverage, ambiguous_detections=removed, excluded_unknown=truth.excluded_unknown)
     result = replace(result, coverage=coverage)
@@ -57,6 +51,23 @@ def evaluate_files(
         csv.writer(sheet, lineterminator="\n").writerows(result.rows())
         write_atomic(csv_file, sheet.getvalue())
     return result
+
+
+def _read(
+    ground_truth: str | Path,
+    detections: str | Path,
+    subset: str | None,
+    exclude: Collection[str],
+    ambiguous: str | Path | None,
+    drop_labels: Collection[str],
+) -> tuple[GroundTruth, dict[str, Detections], int]:
+    """What is evaluated against what, and how many ambiguous detections were removed."""
+    truth = read_ground_truth(ground_truth, subset, exclude, drop_labels)
+    found = read_detections(detections)
+    if ambiguous is None:
+        return truth, found, 0
+    stretches = {video: spans for video, spans in read_ambiguous(ambiguous).items() if video in truth.videos}
+    return truth, *without_ambiguous(found, stretches)
 
 
 def table(result: MAPResult) -> Table:
@@ -83,13 +94,19 @@ def table(result: MAPResult) -> Table:
 def diagnosis_table(
     ground_truth: str | Path,
     detections: str | Path,
+    *,
     subset: str | None = None,
     exclude: Collection[str] = (),
+    ambiguous: str | Path | None = None,
+    drop_labels: Collection[str] = (),
     tiou: float = 0.5,
 ) -> Table:
-    """What the errors at one tIoU are, and the mAP that putting each kind right would gain."""
-    truth = read_ground_truth(ground_truth, subset, exclude)
-    found = diagnose(truth.videos, read_detections(detections), tiou=tiou, durations=truth.durations)
+    """What the errors at one tIoU are, and the mAP that putting each kind right would gain.
+
+    The other arguments are those of ``evaluate_files``.
+    """
+    truth, detected, _ = _read(ground_truth, detections, subset, exclude, ambiguous, drop_labels)
+    found = diagnose(truth.videos, detected, tiou=tiou, durations=truth.durations)
     total = found.profile.sum(0)
     view = Table(
         title=f"Errors at tIoU {tiou:g} (mAP {found.mean_ap:.3f}); {found.missed} of {found.n_truth} missed",

@@ -1,4 +1,4 @@
-"""From a training set to arrays: padding, replay, statistics, and the samples of real files."""
+"""From a training set to arrays: packing, replay, statistics, and the samples of real files."""
 
 from dataclasses import replace
 
@@ -10,31 +10,29 @@ from hypothesis import strategies as st
 
 from hrpro.core.annotations import Click
 from hrpro.core.errors import DataError, NonFiniteError
-from hrpro.data.batches import Sample, Samples, pad, replay, statistics
+from hrpro.data.batches import Sample, Samples, pack, replay, statistics
 from hrpro.data.training_set import TrainingSet
 from tiny_sets import STRIDE, by_hand, usual
 
 
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=5))
-def test_pad(lengths):
+def test_pack(lengths):
     features = [np.full((n, 3), i + 1, np.float32) for i, n in enumerate(lengths)]
-    for array in features:
-        array.setflags(write=False)
-    batch, mask = pad(features)
-    assert batch.shape == (len(lengths), max(lengths), 3)
+    batch, found = pack(features)
+    assert found == lengths
+    assert batch.shape == (sum(lengths), 3)
     assert batch.dtype == torch.float32
-    assert mask.dtype == torch.bool
-    for row, n in enumerate(lengths):
-        assert (batch[row, :n] == row + 1).all()
-        assert (batch[row, n:] == 0).all()
-        assert mask[row].tolist() == [t < n for t in range(max(lengths))]
+    assert batch.is_contiguous()
+    for row, part in enumerate(batch.split(found)):
+        assert (part == row + 1).all()
 
 
 @pytest.mark.filterwarnings("error")
-def test_pad_copies_and_takes_arrays_that_must_not_be_written_to():
+@pytest.mark.parametrize("times", [1, 2])
+def test_pack_copies_and_takes_arrays_that_must_not_be_written_to(times):
     features = np.ones((4, 2), np.float32)
     features.setflags(write=False)
-    pad([features])[0].zero_()
+    pack([features] * times)[0].zero_()
     assert (features == 1).all()
 
 

@@ -39,14 +39,19 @@ def batches(draw):
 _MIXES = st.sampled_from([(0.5, 0.3, 0.2), (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.2, 0.0, 0.8)])
 
 
-def padded(recordings, name, dtype=torch.float32):
-    """[B, max T, ...]; what lies past a recording's end is large for values and false for labels."""
-    arrays = [torch.tensor(r[name]) for r in recordings]
-    fill = 0.0 if arrays[0].dtype == torch.bool else 1e4
-    if name in ("activation", "attention"):
-        fill = 0.97
-    stacked = torch.nn.utils.rnn.pad_sequence(arrays, batch_first=True, padding_value=fill)
-    return stacked if stacked.dtype == torch.bool else stacked.to(dtype)
+def packed(recordings, name):
+    """[sum T, ...], the recordings end to end, in single precision if not boolean."""
+    joined = torch.from_numpy(np.concatenate([r[name] for r in recordings]))
+    return joined if joined.dtype == torch.bool else joined.float()
+
+
+def of(*lengths):
+    """The recording of each snippet, and how many there are."""
+    return torch.repeat_interleave(torch.arange(len(lengths)), torch.tensor(lengths)), len(lengths)
+
+
+def each(recordings):
+    return of(*(len(r["attention"]) for r in recordings))
 
 
 def naive_focal(p, y, gamma):
@@ -97,22 +102,30 @@ def test_base_loss_equals_loops(drawn, balance, gamma):
         chosen = [naive_focal(a, 0, gamma) for a in r["attention"][r["background"]]]
         expected_background.append(sum(chosen) / len(chosen) if chosen else 0.0)
 
-    action = padded(recordings, "action")
-    weight = instance_weights(action, balance)
-    found = action_loss(padded(recordings, "activation"), action.float(), weight, gamma)
+    action, parts = packed(recordings, "action"), each(recordings)
+    weight = instance_weights(action, parts[0], balance)
+    found = action_loss(packed(recordings, "activation"), action.float(), weight, *parts, gamma)
     assert found.item() == pytest.approx(np.mean(expected_action), rel=1e-4, abs=1e-6)
-    attention, background = padded(recordings, "attention"), padded(recordings, "background").float()
-    found = attention_loss(attention, 0.0, background, gamma)
+    attention, background = packed(recordings, "attention"), packed(recordings, "background").float()
+    found = attention_loss(attention, 0.0, background, *parts, gamma)
     assert found.item() == pytest.approx(np.mean(expected_background), rel=1e-4, abs=1e-6)
     # Drawing A to 1 is drawing 1 - A to 0.
-    mirrored = attention_loss(1 - attention, 1.0, background, gamma)
+    mirrored = attention_loss(1 - attention, 1.0, background, *parts, gamma)
     assert mirrored.item() == pytest.approx(found.item(), rel=1e-4, abs=1e-6)
 
 
 def test_instance_weights_give_every_run_the_same_voice():
-    action = torch.tensor([[[1, 0], [1, 0], [1, 0], [0, 0], [1, 0], [1, 1], [0, 1], [0, 1]]]).bool()
-    assert instance_weights(action, 1.0)[0].tolist() == pytest.approx([1 / 3] * 3 + [0, 1, 1, 0.5, 0.5])
-    assert instance_weights(action, 0.0)[0].tolist() == [1, 1, 1, 0, 1, 1, 1, 1]
+    action = torch.tensor([[1, 0], [1, 0], [1, 0], [0, 0], [1, 0], [1, 1], [0, 1], [0, 1]]).bool()
+    recording, _ = of(8)
+    assert instance_weights(action, recording, 1.0).tolist() == pytest.approx(
+        [1 / 3] * 3 + [0, 1, 1, 0.5, 0.5]
+    )
+    assert instance_weights(action, recording, 0.0).tolist() == [1, 1, 1, 0, 1, 1, 1, 1]
+
+
+def test_a_run_ends_with_its_recording():
+    action, (recording, _) = torch.ones(6, 1).bool(), of(3, 1, 2)
+    assert instance_weights(action, recording, 1.0).tolist() == pytest.approx([1 / 3] * 3 + [1, 0.5, 0.5])
 
 
 def naive_contrast(recordings, memory, tau, form):
@@ -148,11 +161,12 @@ def naive_contrast(recordings, memory, tau, form):
 @given(batches(), st.sampled_from([0.1, 0.05, 1.0]), st.sampled_from(["paper", "mean"]))
 def test_contrastive_loss_is_eq_7(drawn, tau, form):
     recordings, memory = drawn
-    labels = padded(recordings, "action"), padded(recordings, "background")
+    labels = packed(recordings, "action"), packed(recordings, "background")
     found = contrastive_loss(
-        padded(recordings, "embedded"),
+        packed(recordings, "embedded"),
         torch.tensor(memory, dtype=torch.float32),
         *labels,
+        *each(recordings),
         temperature=tau,
         form=form,
     )
@@ -161,7 +175,13 @@ def test_contrastive_loss_is_eq_7(drawn, tau, form):
 
 def test_eq_7_as_written_is_the_default():
     torch.manual_seed(0)
-    arguments = torch.randn(2, 9, 4), torch.randn(3, 4), torch.rand(2, 9, 3) < 0.4, torch.rand(2, 9) < 0.3
+    arguments = (
+        torch.randn(18, 4),
+        torch.randn(3, 4),
+        torch.rand(18, 3) < 0.4,
+        torch.rand(18) < 0.3,
+        *of(9, 9),
+    )
     assert contrastive_loss(*arguments) == contrastive_loss(*arguments, temperature=0.1, form="paper")
     assert contrastive_loss(*arguments) != contrastive_loss(*arguments, form="mean")
 
@@ -170,20 +190,20 @@ def test_eq_7_as_written_is_the_default():
 def test_contrastive_loss_draws_snippets_to_their_prototype_and_background_away(form):
     torch.manual_seed(1)
     memory = torch.eye(3, 4)
-    action, background = torch.zeros(1, 6, 3).bool(), torch.zeros(1, 6).bool()
-    action[0, :2, 1] = True
-    background[0, 3:5] = True
-    embedded = torch.rand(1, 6, 4, requires_grad=True)
+    action, background = torch.zeros(6, 3).bool(), torch.zeros(6).bool()
+    action[:2, 1] = True
+    background[3:5] = True
+    embedded = torch.rand(6, 4, requires_grad=True)
 
     def similarity(x):
-        return torch.nn.functional.normalize(x, dim=-1)[0] @ memory.T
+        return torch.nn.functional.normalize(x, dim=-1) @ memory.T
 
-    loss = contrastive_loss(embedded, memory, action, background, form=form)
+    loss = contrastive_loss(embedded, memory, action, background, *of(6), form=form)
     (gradient,) = torch.autograd.grad(loss, embedded)
     before, after = similarity(embedded), similarity(embedded - 1e-3 * gradient)
     assert (after[:2, 1] > before[:2, 1]).all(), "action snippets come nearer to their own prototype"
     assert (after[3:5, 1] < before[3:5, 1]).all(), "background goes away from it"
-    assert (gradient[0, [2, 5]] == 0).all(), "snippets without a label feel nothing"
+    assert (gradient[[2, 5]] == 0).all(), "snippets without a label feel nothing"
 
 
 @pytest.mark.parametrize("form", ["paper", "mean", "reference"])
@@ -191,18 +211,18 @@ def test_contrastive_loss_draws_snippets_to_their_prototype_and_background_away(
 def test_contrastive_loss_and_its_gradient_are_finite_at_the_edges(form, what):
     torch.manual_seed(0)
     classes = 1 if what == "one class" else 3
-    embedded, memory = torch.randn(2, 7, 4), torch.randn(classes, 4)
-    action, background = torch.zeros(2, 7, classes).bool(), torch.zeros(2, 7).bool()
+    embedded, memory = torch.randn(14, 4), torch.randn(classes, 4)
+    action, background = torch.zeros(14, classes).bool(), torch.zeros(14).bool()
     if what != "no action":
-        action[:, 2:4, 0] = True
+        action[[2, 3, 9, 10], 0] = True
     if what != "no background":
-        background[:, 5:] = True
+        background[[5, 6, 12, 13]] = True
     if what == "zero features":
-        embedded[:, 2:] = 0
+        embedded[[2, 3, 5, 12]] = 0
     if what == "zero memory":
         memory[:] = 0
     embedded.requires_grad_()
-    loss = contrastive_loss(embedded, memory, action, background, temperature=0.02, form=form)
+    loss = contrastive_loss(embedded, memory, action, background, *of(7, 7), temperature=0.02, form=form)
     loss.backward()
     assert torch.isfinite(loss)
     assert embedded.grad is not None
@@ -218,11 +238,12 @@ def test_the_loss_of_a_batch_is_the_mean_of_its_recordings(drawn, form):
     memory = torch.tensor(memory, dtype=torch.float32)
 
     def losses(chosen):
-        action, background = padded(chosen, "action"), padded(chosen, "background")
+        action, background, parts = packed(chosen, "action"), packed(chosen, "background"), each(chosen)
+        weight = instance_weights(action, parts[0], 1.0)
         return (
-            action_loss(padded(chosen, "activation"), action.float(), instance_weights(action, 1.0), 2.0),
-            attention_loss(padded(chosen, "attention"), 0.0, background.float(), 2.0),
-            contrastive_loss(padded(chosen, "embedded"), memory, action, background, form=form),
+            action_loss(packed(chosen, "activation"), action.float(), weight, *parts, 2.0),
+            attention_loss(packed(chosen, "attention"), 0.0, background.float(), *parts, 2.0),
+            contrastive_loss(packed(chosen, "embedded"), memory, action, background, *parts, form=form),
         )
 
     alone = torch.tensor([losses([r]) for r in recordings])
@@ -243,14 +264,15 @@ def test_golden_base_loss(golden):
     Action: the clicked snippets alone, each counted once, so weights are 1 there. Background: the same focal
     loss with the last channel for a target.
     """
-    fused = golden["fused"][None]
+    fused = golden["fused"]
+    parts = of(len(fused))
     no_background = torch.zeros_like(golden["point_labels"][:, :1])
-    clicked = torch.cat([golden["point_labels"], no_background], 1)[None]
-    found = action_loss(fused, clicked, clicked.amax(-1), 2.0)
+    clicked = torch.cat([golden["point_labels"], no_background], 1)
+    found = action_loss(fused, clicked, clicked.amax(-1), *parts, 2.0)
     assert found.item() == pytest.approx(golden["loss_action"].item(), rel=2e-6)
     background = torch.zeros_like(fused)
     background[..., -1] = 1
-    found = action_loss(fused, background, golden["pseudo_background"][None], 2.0)
+    found = action_loss(fused, background, golden["pseudo_background"], *parts, 2.0)
     assert found.item() == pytest.approx(golden["loss_background"].item(), rel=2e-6)
 
 
@@ -259,16 +281,17 @@ def test_golden_contrastive_loss(golden):
 
     A class that only this snippet shows is then missing from its sum, but not from the count it divides by.
     """
-    action, background = golden["pseudo_action"][None].clone(), golden["pseudo_background"][None].clone()
-    clicked_classes = action.any(1).sum()
-    action[:, -1], background[:, -1] = 0, 0
+    action, background = golden["pseudo_action"].clone(), golden["pseudo_background"].clone()
+    clicked_classes = action.any(0).sum()
+    action[-1], background[-1] = 0, 0
     found = contrastive_loss(
-        golden["embedded"][None],
+        golden["embedded"],
         golden["memory_before"],
         action,
         background,
+        *of(len(action)),
         temperature=golden["temperature"].item(),
         form="reference",
     )
-    found = found * action.any(1).sum() / clicked_classes
+    found = found * action.any(0).sum() / clicked_classes
     assert found.item() == pytest.approx(golden["loss_contrastive"].item(), rel=1e-5)

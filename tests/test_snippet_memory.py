@@ -17,16 +17,16 @@ GOLDEN = Path(__file__).resolve().parents[1].parent / "shared" / "golden"
 @given(st.integers(0, 2**32 - 1), st.floats(0, 1))
 def test_equals_loops(seed, momentum):
     rng = np.random.default_rng(seed)
-    batch, length, classes, width = rng.integers(1, 6, 4)
-    embedded = rng.normal(size=(batch, length, width))
-    chosen = rng.random((batch, length, classes)) < rng.choice([0.1, 0.6])
+    length, classes, width = rng.integers(1, 6, 3) * [5, 1, 1]
+    embedded = rng.normal(size=(length, width))
+    chosen = rng.random((length, classes)) < rng.choice([0.1, 0.6])
     memory = rng.normal(size=(classes, width))
     sums, counts = class_sums(torch.tensor(embedded), torch.tensor(chosen))
     first = initial_memory(sums, counts).numpy()
     after = updated_memory(torch.tensor(memory), sums, counts, momentum).numpy()
-    every = [embedded[b, t] for b, t, _ in np.argwhere(chosen)]
+    every = [embedded[t] for t, _ in np.argwhere(chosen)]
     for c in range(classes):
-        own = [embedded[b, t] for b, t, k in np.argwhere(chosen) if k == c]
+        own = [embedded[t] for t, k in np.argwhere(chosen) if k == c]
         assert counts[c] == len(own)
         expected = np.mean(own or every, axis=0) if every else np.zeros(width)
         np.testing.assert_allclose(first[c], expected, atol=1e-12)
@@ -37,9 +37,9 @@ def test_equals_loops(seed, momentum):
 def test_sums_of_parts_give_the_mean_of_the_whole():
     """What lets a step be cut into micro-batches, and recordings be read one at a time."""
     torch.manual_seed(0)
-    embedded, chosen = torch.randn(4, 6, 3), torch.rand(4, 6, 2) < 0.4
+    embedded, chosen = torch.randn(24, 3), torch.rand(24, 2) < 0.4
     whole = class_sums(embedded, chosen)
-    parts = [class_sums(embedded[i : i + 1], chosen[i : i + 1]) for i in range(4)]
+    parts = [class_sums(embedded[i : i + 6], chosen[i : i + 6]) for i in range(0, 24, 6)]
     for at in range(2):
         torch.testing.assert_close(sum(part[at] for part in parts), whole[at])
 
@@ -48,7 +48,7 @@ def test_sums_of_parts_give_the_mean_of_the_whole():
 @pytest.mark.parametrize("case", range(4))
 def test_golden_update(case):
     golden = {k: torch.tensor(v) for k, v in np.load(GOLDEN / f"stage1_losses_{case}.npz").items()}
-    sums, counts = class_sums(golden["embedded"][None], golden["pseudo_action"][None])
+    sums, counts = class_sums(golden["embedded"], golden["pseudo_action"])
     found = updated_memory(golden["memory_before"], sums, counts, golden["momentum"].item())
     torch.testing.assert_close(found, golden["memory_after"], rtol=0, atol=1e-6)
     assert not torch.equal(found, golden["memory_before"])

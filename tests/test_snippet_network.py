@@ -44,55 +44,45 @@ def groups(draw):
     return recordings
 
 
-def batch(recordings, garbage=0.0):
-    x = torch.nn.utils.rnn.pad_sequence([r[0] for r in recordings], True, garbage)
-    lengths = torch.tensor([len(r[0]) for r in recordings])
-    return x, torch.arange(x.shape[1])[None] < lengths[:, None]
-
-
-def learn(module, recordings, garbage=0.0):
+def learn(module, recordings):
     """Outputs, pseudo labels, loss parts and the gradient of every weight."""
-    x, mask = batch(recordings, garbage)
-    output = module(x, mask)
-    action = torch.zeros(*mask.shape, CLASSES, dtype=torch.bool)
-    background = torch.zeros_like(mask)
-    for row, (features, snippets, classes) in enumerate(recordings):
-        n = len(features)
-        labels = mine(output.attention_bt[row, :n].detach().numpy(), snippets, classes, CLASSES)
-        action[row, :n] = torch.from_numpy(labels.action_tc)
-        background[row, :n] = torch.from_numpy(labels.background_t)
-    weight = instance_weights(action, 1.0)
-    parts = torch.stack(
+    lengths = [len(features) for features, *_ in recordings]
+    output = module(torch.cat([features for features, *_ in recordings]), lengths)
+    parts = zip(output.attention_t.detach().split(lengths), recordings, strict=True)
+    labels = [mine(part.numpy(), snippets, classes, CLASSES) for part, (_, snippets, classes) in parts]
+    action = torch.from_numpy(np.concatenate([label.action_tc for label in labels]))
+    background = torch.from_numpy(np.concatenate([label.background_t for label in labels]))
+    of = torch.repeat_interleave(torch.arange(len(lengths)), torch.tensor(lengths)), len(lengths)
+    weight = instance_weights(action, of[0], 1.0)
+    losses = torch.stack(
         [
-            action_loss(output.activation_btc, action.double(), weight, 2.0),
-            attention_loss(output.attention_bt, 0.0, background.double(), 2.0),
-            attention_loss(output.attention_bt, 1.0, weight, 2.0),
-            contrastive_loss(output.embedded_btd, module.memory, action, background),
+            action_loss(output.activation_tc, action.double(), weight, *of, 2.0),
+            attention_loss(output.attention_t, 0.0, background.double(), *of, 2.0),
+            attention_loss(output.attention_t, 1.0, weight, *of, 2.0),
+            contrastive_loss(output.embedded_td, module.memory, action, background, *of),
         ]
     )
     module.zero_grad()
-    parts.sum().backward()
+    losses.sum().backward()
     gradients = {name: p.grad.clone() for name, p in module.named_parameters()}
-    return output, (action, background), parts.detach(), gradients
+    return output, (action, background), losses.detach(), gradients
 
 
 @settings(deadline=None, max_examples=25)
-@given(groups(), st.sampled_from([0, 2]), st.sampled_from([0.0, 1e6]))
-def test_a_recording_does_not_see_what_it_is_batched_with(recordings, blocks, garbage):
-    module = network(replace(STILL, blocks=blocks))
-    output, labels, parts, gradients = learn(module, recordings, garbage)
+@given(groups(), st.sampled_from([0, 2]), st.sampled_from([1, 3, 7]))
+def test_a_recording_does_not_see_what_it_is_batched_with(recordings, blocks, kernel):
+    module = network(replace(STILL, blocks=blocks, kernel=kernel))
+    output, labels, losses, gradients = learn(module, recordings)
     alone = [learn(module, [r]) for r in recordings]
-    for row, (features, *_) in enumerate(recordings):
-        n = len(features)
-        own_output, own_labels, _, _ = alone[row]
-        for together, single in zip(output, own_output, strict=True):
-            torch.testing.assert_close(together[row, :n], single[0], rtol=1e-5, atol=1e-6)
-            assert (together[row, n:] == 0).all(), "rows past the end hold zeros"
-        for together, single in zip(labels, own_labels, strict=True):
-            assert torch.equal(together[row, :n], single[0])
-            assert not together[row, n:].any()
+    lengths = [len(features) for features, *_ in recordings]
+    for kind, together in enumerate(output):
+        for single, part in zip(alone, together.split(lengths), strict=True):
+            torch.testing.assert_close(part, single[0][kind], rtol=1e-5, atol=1e-6)
+    for kind, together in enumerate(labels):
+        for single, part in zip(alone, together.split(lengths), strict=True):
+            assert torch.equal(part, single[1][kind])
     single = torch.stack([a[2] for a in alone]).mean(0)
-    torch.testing.assert_close(parts, single, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(losses, single, rtol=1e-5, atol=1e-6)
     for name, gradient in gradients.items():
         # Scores are single precision in any case.
         single = torch.stack([a[3][name] for a in alone]).mean(0)
@@ -112,48 +102,49 @@ def test_every_weight_learns_and_the_memory_does_not():
 @pytest.mark.parametrize("blocks", [0, 1, 2])
 def test_each_prototype_changes_the_scores_if_there_is_a_block(blocks):
     module = network(replace(STILL, blocks=blocks)).eval()
-    x, mask = torch.randn(1, 6, DIMENSION).double(), torch.ones(1, 6).bool()
-    before = module(x, mask)
+    x, lengths = torch.randn(6, DIMENSION).double(), [4, 2]
+    before = module(x, lengths)
     for c in range(CLASSES):
         with torch.no_grad():
             module.memory[c] += 1
-        after = module(x, mask)
-        changed = not torch.equal(before.activation_btc, after.activation_btc)
+        after = module(x, lengths)
+        changed = not torch.equal(before.activation_tc, after.activation_tc)
         assert changed == (blocks > 0)
         before = after
 
 
 @pytest.mark.parametrize("hidden", [0, 10])
-def test_scores_and_what_they_are_made_of(hidden):
-    """Embedding, blocks with the prototypes as they stand in the memory, convolution over three snippets."""
-    module = network(replace(STILL, hidden=hidden, heads=5)).eval()
-    weights = module.state_dict()
-    x, mask = batch([(torch.randn(7, DIMENSION).double(),), (torch.randn(3, DIMENSION).double(),)])
-    output = module(x, mask)
-    for row, n in enumerate((7, 3)):
-        y = (x[row : row + 1, :n] - module.mean) / module.deviation
+@pytest.mark.parametrize("kernel", [1, 3, 5])
+def test_scores_and_what_they_are_made_of(hidden, kernel):
+    """Embedding, blocks with the prototypes as they stand in the memory, convolution over 1, 3, 5."""
+    module = network(replace(STILL, hidden=hidden, heads=5, kernel=kernel)).eval()
+    weights, lengths = module.state_dict(), [7, 1, 3]
+    x = torch.randn(sum(lengths), DIMENSION).double()
+    output = module(x, lengths)
+    expected = []
+    for part in ((x - module.mean) / module.deviation).split(lengths):
+        y = part
         if hidden:  # else the features are taken as they are
             y = F.gelu(F.linear(y, weights["project.weight"], weights["project.bias"]))
         for block in module.blocks:
-            y = block(y, module.memory, mask[row : row + 1, :n])
-        y = F.pad(y[0], (0, 0, 1, 1))
-        parts = torch.stack([y[k : k + n] @ weights["embed.weight"][:, :, k].T for k in range(3)])
-        expected = F.relu(parts.sum(0) + weights["embed.bias"])
-        torch.testing.assert_close(output.embedded_btd[row, :n], expected)
+            y = block(y, module.memory, [len(y)])
+        y = F.conv1d(y.T[None], weights["embed.weight"], weights["embed.bias"], padding=kernel // 2)
+        expected.append(F.relu(y[0].T))
+    torch.testing.assert_close(output.embedded_td, torch.cat(expected))
     torch.testing.assert_close(
-        output.activation_btc, output.class_btc * output.attention_bt[..., None].expand(-1, -1, CLASSES)
+        output.activation_tc, output.class_tc * output.attention_t[:, None].expand(-1, CLASSES)
     )
-    for scores in (output.class_btc, output.attention_bt):
+    for scores in (output.class_tc, output.attention_t):
         assert ((scores >= 0) & (scores <= 1)).all()
-    expected = (output.embedded_btd @ module.classifier.weight.T + module.classifier.bias).sigmoid()
-    torch.testing.assert_close(output.class_btc[mask].double(), expected[mask], rtol=1e-5, atol=1e-6)
+    expected = (output.embedded_td @ module.classifier.weight.T + module.classifier.bias).sigmoid()
+    torch.testing.assert_close(output.class_tc.double(), expected, rtol=1e-5, atol=1e-6)
 
 
 def test_the_scale_of_the_features_is_taken_out():
     """With mean and deviation to match, an affine change of a dimension leaves the outputs as they were."""
     module = network().eval()
-    x, mask = torch.randn(1, 6, DIMENSION).double(), torch.ones(1, 6).bool()
-    before = module(x, mask)
+    x = torch.randn(6, DIMENSION).double()
+    before = module(x, [6])
     gain, offset = (
         10 ** torch.linspace(-3, 3, DIMENSION).double(),
         torch.linspace(-50, 90, DIMENSION).double(),
@@ -161,7 +152,7 @@ def test_the_scale_of_the_features_is_taken_out():
     with torch.no_grad():
         module.mean.copy_(module.mean * gain + offset)
         module.deviation.copy_(module.deviation * gain)
-    for old, new in zip(before, module(x * gain + offset, mask), strict=True):
+    for old, new in zip(before, module(x * gain + offset, [6]), strict=True):
         torch.testing.assert_close(old, new)
 
 

@@ -1,4 +1,4 @@
-"""From a training set to arrays: features read or remembered, clicks on the snippet grid, padded batches."""
+"""From a training set to arrays: features read or remembered, clicks on the snippet grid, batches."""
 
 from __future__ import annotations
 
@@ -114,12 +114,6 @@ def replay(sample: Sample, factor: float) -> Sample:
     )
 
 
-def pad(features: Sequence[NDArray[np.float32]]) -> tuple[Tensor, Tensor]:
-    """Features [T_i, D] of several recordings -> [B, max T, D] filled up with 0, and mask [B, max T]."""
-    longest = max(len(features_td) for features_td in features)
-    batch = np.zeros((len(features), longest, features[0].shape[1]), np.float32)
-    mask = np.zeros((len(features), longest), np.bool_)
-    for row, features_td in enumerate(features):
-        batch[row, : len(features_td)] = features_td
-        mask[row, : len(features_td)] = True
-    return torch.from_numpy(batch), torch.from_numpy(mask)
+def pack(features: Sequence[NDArray[np.float32]]) -> tuple[Tensor, list[int]]:
+    """Features [T_i, D] of several recordings -> [sum T, D] end to end (a copy), and their lengths T_i."""
+    return torch.from_numpy(np.concatenate(features)), [len(features_td) for features_td in features]

@@ -6,9 +6,13 @@ high-confidence cues reach the less discriminative snippets within and across re
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from hrpro.training.dropout import dropout
 
 
 class ReliabilityAwareAttention(nn.Module):
@@ -23,29 +27,27 @@ class ReliabilityAwareAttention(nn.Module):
         self.expand, self.contract = nn.Linear(width, feedforward), nn.Linear(feedforward, width)
         self.attention_norm, self.feedforward_norm = nn.LayerNorm(width), nn.LayerNorm(width)
 
-    def forward(self, features_btd: Tensor, prototypes_cd: Tensor, mask_bt: Tensor) -> Tensor:
-        """X [B, T, D], m [C, D], mask [B, T] true where there is a snippet -> [B, T, D].
-
-        Padding is attended by nobody; its own rows come out as numbers without meaning.
-        """
-        batch, length, width = features_btd.shape
-        extended = torch.cat([features_btd, prototypes_cd.expand(batch, -1, -1)], dim=1)
-        seen_bk = torch.cat([mask_bt, mask_bt.new_ones(batch, len(prototypes_cd))], dim=1)
-
-        def by_head(x: Tensor) -> Tensor:
-            return x.view(batch, -1, self.heads, width // self.heads).transpose(1, 2)
-
-        # Fused: neither the T x (T + C) scores of eq. 6 nor their softmax is ever kept.
-        attended = F.scaled_dot_product_attention(
-            by_head(self.query(features_btd)),
-            by_head(self.key(extended)),
-            by_head(self.value(extended)),
-            attn_mask=seen_bk[:, None, None],
-        )
-        attended = self.mix(attended.transpose(1, 2).reshape(batch, length, width))
-        x = self.attention_norm(features_btd + self._drop(attended))
+    def forward(self, features_td: Tensor, prototypes_cd: Tensor, lengths: Sequence[int]) -> Tensor:
+        """X [sum T, D], recordings of ``lengths`` end to end, and m [C, D] -> [sum T, D]."""
+        attended = self._attend(features_td, prototypes_cd, lengths)
+        x = self.attention_norm(features_td + self._drop(self.mix(attended)))
         inner = self._drop(F.gelu(self.expand(x)))
         return self.feedforward_norm(x + self._drop(self.contract(inner)))
 
+    def _attend(self, features_td: Tensor, prototypes_cd: Tensor, lengths: Sequence[int]) -> Tensor:
+        def by_head(x_td: Tensor) -> Tensor:
+            return x_td.view(1, len(x_td), self.heads, -1).transpose(1, 2)
+
+        layers = self.query, self.key, self.value
+        parts = zip(*(by_head(layer(features_td)).split(lengths, 2) for layer in layers), strict=True)
+        key_m, value_m = by_head(self.key(prototypes_cd)), by_head(self.value(prototypes_cd))
+        # Fused: neither the T x (T + C) scores of eq. 6 nor their softmax is ever kept. One recording after
+        # the other: the work grows with T * T, and padding all to the longest would double it.
+        attended = [
+            F.scaled_dot_product_attention(query, torch.cat([key, key_m], 2), torch.cat([value, value_m], 2))
+            for query, key, value in parts
+        ]
+        return torch.cat([part.transpose(1, 2) for part in attended], 1).view(features_td.shape)
+
     def _drop(self, x: Tensor) -> Tensor:
-        return F.dropout(x, self.dropout, self.training)
+        return dropout(x, self.dropout, self.training)

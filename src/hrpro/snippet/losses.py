@@ -1,8 +1,9 @@
-"""Losses of stage 1 (eq. 1, 7, 8), for batches of recordings of different lengths.
+"""Losses of stage 1 (eq. 1, 7), for batches of recordings end to end.
 
 Every loss is computed for each recording by itself and averaged over the batch, so that a recording counts
-the same whatever it is batched with. Labels are 0/1 tensors: ``action_btc`` pseudo action snippets, and
-``background_bt`` pseudo background snippets; both are 0 on padding.
+the same whatever it is batched with: recording_t [sum T] names the recording of each snippet, one of so many
+``recordings``. Labels are 0/1 tensors: ``action_tc`` pseudo action snippets, and ``background_t`` pseudo
+background snippets.
 """
 
 from __future__ import annotations
@@ -22,43 +23,61 @@ def focal(probability: Tensor, target: Tensor, gamma: float) -> Tensor:
     return -(target * (1 - p) ** gamma * p.log() + (1 - target) * p**gamma * (1 - p).log())
 
 
-def action_loss(activation_btc: Tensor, action_btc: Tensor, weight_bt: Tensor, gamma: float) -> Tensor:
+def action_loss(
+    activation_tc: Tensor,
+    action_tc: Tensor,
+    weight_t: Tensor,
+    recording_t: Tensor,
+    recordings: int,
+    gamma: float,
+) -> Tensor:
     """First half of eq. 1: P against the classes of all pseudo action snippets, their weighted mean.
 
-    weight_bt [B, T] >= 0, 0 off the pseudo action snippets; all ones there is eq. 1 as written. A recording
+    weight_t [sum T] >= 0, 0 off the pseudo action snippets; all ones there is eq. 1 as written. A recording
     without pseudo action snippets gives 0.
     """
-    return _mean(focal(activation_btc, action_btc, gamma).sum(-1), weight_bt)
+    loss_t = focal(activation_tc, action_tc, gamma).sum(-1)
+    return _mean(loss_t, weight_t, recording_t, recordings)
 
 
-def attention_loss(attention_bt: Tensor, target: float, weight_bt: Tensor, gamma: float) -> Tensor:
+def attention_loss(
+    attention_t: Tensor, target: float, weight_t: Tensor, recording_t: Tensor, recordings: int, gamma: float
+) -> Tensor:
     """A against one target: 0 on pseudo background is the second half of eq. 1."""
-    return _mean(focal(attention_bt, torch.full_like(attention_bt, target), gamma), weight_bt)
+    loss_t = focal(attention_t, torch.full_like(attention_t, target), gamma)
+    return _mean(loss_t, weight_t, recording_t, recordings)
 
 
-def _mean(value_bt: Tensor, weight_bt: Tensor) -> Tensor:
-    total_b = weight_bt.sum(1)
-    mean_b = (value_bt * weight_bt).sum(1) / torch.where(total_b > 0, total_b, 1)
-    return mean_b.mean()
+def _mean(value_t: Tensor, weight_t: Tensor, recording_t: Tensor, recordings: int) -> Tensor:
+    total_b = _sums(weight_t, recording_t, recordings)
+    sum_b = _sums(value_t * weight_t, recording_t, recordings)
+    return (sum_b / torch.where(total_b > 0, total_b, 1)).mean()
 
 
-def instance_weights(action_btc: Tensor, balance: float) -> Tensor:
-    """Weights [B, T] of pseudo action snippets: (length of the run of equal labels around it) ** -balance."""
-    labelled_bt = action_btc.any(-1)
+def _sums(value_t: Tensor, recording_t: Tensor, recordings: int) -> Tensor:
+    """[sum T, ...] -> [B, ...], the sum within each recording."""
+    return value_t.new_zeros(recordings, *value_t.shape[1:]).index_add(0, recording_t, value_t)
+
+
+def instance_weights(action_tc: Tensor, recording_t: Tensor, balance: float) -> Tensor:
+    """Weights [sum T] of pseudo action snippets: (length of the run of equal labels around) ** -balance."""
+    labelled_t = action_tc.any(-1)
     if not balance:
-        return labelled_bt.float()
-    begins_bt = torch.ones_like(labelled_bt)
-    begins_bt[:, 1:] = (action_btc[:, 1:] != action_btc[:, :-1]).any(-1)
-    run_bt = begins_bt.cumsum(1) - 1
-    lengths_br = torch.zeros_like(run_bt).scatter_add_(1, run_bt, torch.ones_like(run_bt))
-    return lengths_br.gather(1, run_bt).float() ** -balance * labelled_bt
+        return labelled_t.float()
+    begins_t = torch.ones_like(labelled_t)
+    begins_t[1:] = (action_tc[1:] != action_tc[:-1]).any(-1) | (recording_t[1:] != recording_t[:-1])
+    run_t = begins_t.cumsum(0) - 1
+    lengths_r = torch.zeros_like(run_t).index_add(0, run_t, torch.ones_like(run_t))
+    return lengths_r[run_t].float() ** -balance * labelled_t
 
 
 def contrastive_loss(
-    embedded_btd: Tensor,
+    embedded_td: Tensor,
     memory_cd: Tensor,
-    action_btc: Tensor,
-    background_bt: Tensor,
+    action_tc: Tensor,
+    background_t: Tensor,
+    recording_t: Tensor,
+    recordings: int,
     *,
     temperature: float = 0.1,
     form: ContrastForm = "paper",
@@ -70,25 +89,24 @@ def contrastive_loss(
     released one; similarities s are averaged over the snippets of a class before the fractions are formed,
     and it is the fractions' logarithms that are averaged. Without background the second fraction is 1.
     """
-    unit_btd = F.normalize(embedded_btd.float(), dim=-1)
-    unit_cd = F.normalize(memory_cd.float(), dim=-1)
-    action_btc, background_bt = action_btc.float(), background_bt.float()
+    of = recording_t, recordings
+    unit_td, unit_cd = (F.normalize(x.float(), dim=-1) for x in (embedded_td, memory_cd))
+    action_tc, background_t = action_tc.float(), background_t.float()
     # exp((cos - 1) / tau) instead of exp(cos / tau): the same fractions, and no overflow at small tau.
-    similarity_btc = ((unit_btd @ unit_cd.T - 1) / temperature).exp()
-    background_bc = torch.einsum("btc,bt->bc", similarity_btc, background_bt)
+    similarity_tc = ((unit_td @ unit_cd.T - 1) / temperature).exp()
+    background_bc = _sums(similarity_tc * background_t[:, None], *of)
     if form != "paper":
-        background_bc = background_bc / background_bt.sum(1).clamp(min=1)[:, None]
-    count_bc = action_btc.sum(1)
+        background_bc = background_bc / _sums(background_t, *of).clamp(min=1)[:, None]
+    count_bc = _sums(action_tc, *of)
     if form == "reference":
-        near_bck = torch.einsum("btc,btk->bck", action_btc, similarity_btc)
-        near_bck = near_bck / count_bc.clamp(min=1)[..., None]
-        own_bc = near_bck.diagonal(dim1=1, dim2=2)
-        inter_bc, intra_bc = _share(own_bc, near_bck.sum(-1)), _share(own_bc, own_bc + background_bc)
+        own_bc = _sums(action_tc * similarity_tc, *of) / count_bc.clamp(min=1)
+        all_bc = _sums(action_tc * similarity_tc.sum(-1, keepdim=True), *of) / count_bc.clamp(min=1)
+        inter_bc, intra_bc = _share(own_bc, all_bc), _share(own_bc, own_bc + background_bc)
         loss_bc = -(inter_bc.log() + intra_bc.log()) / 2 * (count_bc > 0)
     else:
-        inter_btc = _share(similarity_btc, similarity_btc.sum(-1, keepdim=True))
-        intra_btc = _share(similarity_btc, similarity_btc + background_bc[:, None])
-        loss_bc = -((inter_btc + intra_btc).log() * action_btc).sum(1)
+        inter_tc = _share(similarity_tc, similarity_tc.sum(-1, keepdim=True))
+        intra_tc = _share(similarity_tc, similarity_tc + background_bc[recording_t])
+        loss_bc = _sums(-(inter_tc + intra_tc).log() * action_tc, *of)
         if form == "paper":
             return loss_bc.sum(1).mean() / len(memory_cd)
         loss_bc = loss_bc / count_bc.clamp(min=1)

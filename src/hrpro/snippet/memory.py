@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 
 
-def class_sums(embedded_btd: Tensor, action_btc: Tensor) -> tuple[Tensor, Tensor]:
-    """Sum [C, D] of the features [B, T, D] of each class's snippets [B, T, C] (0/1), and their number [C]."""
-    chosen_btc = action_btc.to(embedded_btd.dtype)
-    return torch.einsum("btc,btd->cd", chosen_btc, embedded_btd), chosen_btc.sum((0, 1))
+def class_sums(embedded_td: Tensor, action_tc: Tensor) -> tuple[Tensor, Tensor]:
+    """Sum [C, D] of the features [N, D] of each class's snippets [N, C] (0/1), and their number [C]."""
+    chosen_tc = action_tc.to(embedded_td.dtype)
+    return chosen_tc.T @ embedded_td, chosen_tc.sum(0)
 
 
 def initial_memory(sums_cd: Tensor, counts_c: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -11,22 +12,23 @@ from torch.nn import functional as F
 from hrpro.core.errors import ConfigError
 from hrpro.snippet.attention import ReliabilityAwareAttention
 from hrpro.snippet.config import SnippetConfig
+from hrpro.training.dropout import dropout
 
 
 class SnippetOutput(NamedTuple):
-    """What stage 1 says of a batch; rows past a recording's end hold zeros.
+    """What stage 1 says of recordings end to end.
 
-    embedded_btd [B, T, D'] X^e; class_btc [B, T, C] S in [0, 1]; attention_bt [B, T] A in [0, 1].
+    embedded_td [sum T, D'] X^e; class_tc [sum T, C] S in [0, 1]; attention_t [sum T] A in [0, 1].
     """
 
-    embedded_btd: Tensor
-    class_btc: Tensor
-    attention_bt: Tensor
+    embedded_td: Tensor
+    class_tc: Tensor
+    attention_t: Tensor
 
     @property
-    def activation_btc(self) -> Tensor:
-        """P = S * A [B, T, C], the fused activation."""
-        return self.class_btc * self.attention_bt[..., None]
+    def activation_tc(self) -> Tensor:
+        """P = S * A [sum T, C], the fused activation."""
+        return self.class_tc * self.attention_t[:, None]
 
 
 class SnippetNetwork(nn.Module):
@@ -59,24 +61,37 @@ class SnippetNetwork(nn.Module):
             )
             for _ in range(config.blocks)
         )
-        self.embed = nn.Conv1d(width, width, config.kernel, padding=config.kernel // 2)
+        self.embed = nn.Conv1d(width, width, config.kernel)
         self.classifier = nn.Linear(width, classes)
         self.attention = nn.Linear(width, 1)
         # Most snippets show none of the classes: beginning there spares the first steps.
         nn.init.constant_(self.classifier.bias, -2.0)
 
-    def forward(self, features_btd: Tensor, mask_bt: Tensor) -> SnippetOutput:
-        """X [B, T, D] float32 and mask [B, T], true where there is a snippet."""
-        keep = mask_bt[..., None]
-        x = (features_btd - self.mean) / self.deviation
-        x = F.dropout(x, self.input_dropout, self.training)
-        x = (x if self.project is None else F.gelu(self.project(x))) * keep
+    def forward(self, features_td: Tensor, lengths: Sequence[int]) -> SnippetOutput:
+        """X [sum T, D] float32, recordings of ``lengths`` end to end."""
+        x = self._drop_input((features_td - self.mean) / self.deviation, lengths)
+        if self.project is not None:
+            x = F.gelu(self.project(x))
         for block in self.blocks:
-            # Padding must be zero again, or the embedding would see it beside a recording's last snippet.
-            x = block(x, self.memory, mask_bt) * keep
-        embedded = F.relu(self.embed(x.transpose(1, 2))).transpose(1, 2) * keep
-        read = F.dropout(embedded, self.dropout, self.training)
+            x = block(x, self.memory, lengths)
+        embedded = F.relu(self._convolve(x, lengths))
+        read = dropout(embedded, self.dropout, self.training)
         # Scores, their products and logarithms are kept in full precision whatever the layers ran in.
-        class_btc = self.classifier(read).float().sigmoid() * keep
-        attention_bt = self.attention(read)[..., 0].float().sigmoid() * mask_bt
-        return SnippetOutput(embedded, class_btc, attention_bt)
+        class_tc = self.classifier(read).float().sigmoid()
+        attention_t = self.attention(read)[:, 0].float().sigmoid()
+        return SnippetOutput(embedded, class_tc, attention_t)
+
+    def _drop_input(self, x_td: Tensor, lengths: Sequence[int]) -> Tensor:
+        """The same dimensions throughout a recording: neighbours cannot tell what a snippet lacks."""
+        if not (self.training and self.input_dropout):
+            return x_td
+        keep_bd = F.dropout(x_td.new_ones(len(lengths), x_td.shape[1]), self.input_dropout)
+        parts = zip(x_td.split(lengths), keep_bd, strict=True)
+        return torch.cat([part_td * keep_d for part_td, keep_d in parts])
+
+    def _convolve(self, x_td: Tensor, lengths: Sequence[int]) -> Tensor:
+        """The embedding's convolution, zeros before and after each recording, as one matrix product."""
+        kernel = self.embed.kernel_size[0]
+        border = (0, 0, kernel // 2, kernel // 2)
+        windows_tdk = torch.cat([F.pad(part, border).unfold(0, kernel, 1) for part in x_td.split(lengths)])
+        return F.linear(windows_tdk.flatten(1), self.embed.weight.flatten(1), self.embed.bias)

@@ -32,7 +32,7 @@ from hrpro.localizer import HRPro, StageOneViews
 from hrpro.metrics.detection import mean_average_precision
 from hrpro.runs import predict_recordings
 from hrpro.settings import build
-from hrpro.snippet.stage import SnippetStage
+from hrpro.snippet.ensemble import SnippetEnsemble
 
 SHARED = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 NAMES = ("hapt", "ucf_untrimmed", "i3d_stitched")
@@ -114,14 +114,14 @@ def trials(
     seed: int,
 ) -> Iterator[tuple[str, float, str]]:
     """Train each row (equal stages 1 only once) and evaluate it; stage 1 alone comes along for free."""
-    trained: dict[str, SnippetStage] = {}
+    trained: dict[str, SnippetEnsemble] = {}
     for row, changes in rows.items():
         config = Config.for_data(learn).with_seed(seed)
         config = build(config, {**common, **changes}, "--set")
         key = json.dumps(config.as_dict()["snippet"])
         began = time.perf_counter()
         if key not in trained:
-            trained[key] = SnippetStage.fit(learn, config.snippet)
+            trained[key] = SnippetEnsemble.fit(learn, config.snippet)
         model = HRPro(config)
         model.snippet, model.timeline = trained[key], learn.recordings[0].timeline
         first = time.perf_counter() - began

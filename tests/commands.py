@@ -13,7 +13,8 @@ import pytest
 from hrpro.cli import main
 
 TINY = ("steps=5", "hidden=16", "batch_size=3", "accelerator=cpu")
-SMALL = [f"--{stage}.{setting}" for stage in ("snippet", "instance") for setting in TINY] + ["--quiet"]
+SMALL = [f"--{stage}.{setting}" for stage in ("snippet", "instance") for setting in TINY]
+SMALL += ["--snippet.members=1", "--quiet"]
 
 
 def run(*words: str | Path) -> int:

@@ -86,7 +86,7 @@ def test_the_command_shows_its_progress_and_can_be_stopped(tmp_path: Path) -> No
         time.sleep(0.01)
     assert process.stderr is not None
     first = process.stderr.readline()
-    assert first.startswith("snippet ")
+    assert first.startswith("snippet-1 ")
     assert first.endswith(" left\n")
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)

@@ -20,9 +20,13 @@ from tiny_sets import tiny_config, usual
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and SIGKILL")
 
-CONFIG = tiny_config(snippet={"checkpoint_every": 0}, instance={"checkpoint_every": 0})
+CONFIG = tiny_config(snippet={"checkpoint_every": 0, "members": 2}, instance={"checkpoint_every": 0})
 # Rows are given before their step's checkpoint: the first step is lost, later ones stand at the one before.
-KILLS = [("snippet", 1), ("snippet", 3), ("snippet", 4), ("instance", 1), ("instance", 3), ("instance", 4)]
+# Each member of stage 1 runs through the same steps; resumed, the first goes on where it stood.
+KILLS = [
+    *(("snippet", step) for step in (1, 3, 4, 1, 4)),
+    *(("instance", step) for step in (1, 3, 4)),
+]
 
 
 def train(root: Path, run: Path, kill: tuple[str, int] | None) -> None:

@@ -54,10 +54,12 @@ def test_a_module_keeps_the_rules_of_the_house(path: Path) -> None:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             called = ast.unparse(node.func)
+            # Published video networks come as .pt files; weights alone cannot run code.
+            safe = any(ast.unparse(keyword) == "weights_only=True" for keyword in node.keywords)
+            assert called != "torch.load" or safe, "torch.load without weights_only=True"
             assert called not in (
                 "eval",
                 "exec",
-                "torch.load",
                 "pickle.load",
                 "pickle.loads",
                 "yaml.unsafe_load",

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from hrpro.core.errors import DataError, NonFiniteError
-from hrpro.data.batches import Samples, pad
+from hrpro.data.batches import Samples, pack
 from hrpro.snippet.memory import updated_memory
 from hrpro.snippet.stage import SnippetStage, SnippetTask
 from hrpro.training.loop import train
@@ -175,7 +175,7 @@ def test_the_memory_begins_with_eq_2_and_moves_with_eq_3(tmp_path):
     assert torch.isfinite(first).all()
     with torch.no_grad():
         stage.network.memory.zero_()  # as it was when eq. 2 was computed
-        embedded = [stage.network(*pad([samples.features(i)])).embedded_btd[0] for i in range(3)]
+        embedded = [stage.network(*pack([samples.features(i)])).embedded_td for i in range(3)]
         stage.network.memory.copy_(first)
     for c in range(2):
         clicked = [e[t] for i, e in enumerate(embedded) for t, k in clicks_of(samples[i]) if k == c]
@@ -184,11 +184,9 @@ def test_the_memory_begins_with_eq_2_and_moves_with_eq_3(tmp_path):
     batch = task.batch(0, np.array([2, 0]), np.random.default_rng(0))
     task.losses(stage.network, batch)
     with torch.no_grad():
-        output = stage.network(batch["features"], batch["mask"])
+        output = stage.network(batch["features"], batch["lengths"])
     action, _ = task.pseudo_labels(output, batch)
-    rows = [
-        [output.embedded_btd[b, t] for b in range(2) for t in range(40) if action[b, t, c]] for c in (0, 1)
-    ]
+    rows = [[output.embedded_td[t] for t in range(31 + 40) if action[t, c]] for c in (0, 1)]
     sums = torch.stack([torch.stack(r).sum(0) for r in rows])
     counts = torch.tensor([float(len(r)) for r in rows])
     task.after_step([batch], lambda tensor: tensor)
@@ -205,16 +203,17 @@ def test_a_batch_holds_the_recordings_and_their_clicks(tmp_path):
     samples = Samples(usual(tmp_path))
     task = SnippetTask(SnippetStage(("jump", "run"), 6, STILL), samples)
     batch = task.batch(7, np.array([1, 0, 1]), np.random.default_rng(0))
-    assert batch["mask"].sum(1).tolist() == [25, 40, 25]
-    assert torch.equal(batch["features"][0], batch["features"][2])
-    np.testing.assert_array_equal(batch["features"][1].numpy(), samples.features(0))
+    assert batch["lengths"] == [25, 40, 25]
+    assert batch["recording"].tolist() == [0] * 25 + [1] * 40 + [2] * 25
+    for part, index in zip(batch["features"].split(batch["lengths"]), [1, 0, 1], strict=True):
+        np.testing.assert_array_equal(part.numpy(), samples.features(index))
     assert [s.tolist() for s, _ in batch["clicks"]] == [[12], [6, 20, 33], [12]]
     warped = SnippetTask(SnippetStage(("jump", "run"), 6, SNIPPET), samples)
     twice = [warped.batch(7, np.array([0, 1]), np.random.default_rng(3))["features"] for _ in range(2)]
     assert torch.equal(*twice)
-    lengths = warped.batch(7, np.array([0] * 8), np.random.default_rng(3))["mask"].sum(1).tolist()
+    lengths = warped.batch(7, np.array([0] * 8), np.random.default_rng(3))["lengths"]
     assert len(set(lengths)) > 3
-    assert all(40 * np.exp(-0.25) - 1 < n < 40 * np.exp(0.25) + 1 for n in lengths)
+    assert all(40 * np.exp(-0.5) - 1 < n < 40 * np.exp(0.5) + 1 for n in lengths)
 
 
 def test_pseudo_labels_follow_the_thresholds(tmp_path):
@@ -224,17 +223,17 @@ def test_pseudo_labels_follow_the_thresholds(tmp_path):
         config = replace(STILL, action_threshold=low, background_threshold=high)
         task = SnippetTask(SnippetStage(("jump", "run"), 6, config), samples)
         batch = task.batch(0, np.array([0, 1]), np.random.default_rng(0))
-        action, background = task.pseudo_labels(task.network(batch["features"], batch["mask"]), batch)
+        output = task.network(batch["features"], batch["lengths"])
+        action, background = task.pseudo_labels(output, batch)
         assert not (action.any(-1) & background).any()
-        assert not (action.any(-1) | background)[1, 25:].any(), "no label on padding"
         return action, background
 
     action, _ = labels(0.0, 1.0)
-    assert action.nonzero().tolist() == [[0, 6, 0], [0, 20, 1], [0, 33, 0], [1, 12, 1]]
+    assert action.nonzero().tolist() == [[6, 0], [20, 1], [33, 0], [40 + 12, 1]]
     action, background = labels(1.0, 1.0)
-    assert (action.any(-1) ^ background)[0].all(), "from the clicks up to one snippet of background a gap"
+    assert (action.any(-1) ^ background).all(), "from the clicks up to one snippet of background a gap"
     action, background = labels(0.0, 0.0)
-    assert background[0].tolist() == [t not in (6, 20, 33) for t in range(40)]
+    assert background.tolist() == [t not in (6, 20, 33, 40 + 12) for t in range(40 + 25)]
 
 
 def test_the_fingerprint_tells_features_and_clicks(tmp_path):
@@ -283,9 +282,9 @@ def test_scores_are_those_of_the_network(tmp_path):
     features = np.load(tmp_path / "a.npy")
     scores = stage.scores(features)
     with torch.no_grad():
-        output = stage.network(torch.from_numpy(features)[None], torch.ones(1, 40).bool())
-    np.testing.assert_array_equal(scores.class_tc, output.class_btc[0].numpy())
-    np.testing.assert_array_equal(scores.activation_tc, output.activation_btc[0].numpy())
-    np.testing.assert_array_equal(scores.embedded_td, output.embedded_btd[0].numpy())
+        output = stage.network(torch.from_numpy(features), [40])
+    np.testing.assert_array_equal(scores.class_tc, output.class_tc.numpy())
+    np.testing.assert_array_equal(scores.activation_tc, output.activation_tc.numpy())
+    np.testing.assert_array_equal(scores.embedded_td, output.embedded_td.numpy())
     again = stage.scores(np.asfortranarray(features.astype(np.float64)))
     np.testing.assert_array_equal(again.class_tc, scores.class_tc)

@@ -21,10 +21,18 @@ STRIDE = 0.5
 TIMELINE = Timeline(STRIDE)
 
 SNIPPET = SnippetConfig(
-    steps=4, batch_size=3, lr=1e-2, hidden=8, heads=2, blocks=2, log_every=1, accelerator="cpu"
+    steps=4, batch_size=3, lr=1e-2, hidden=8, heads=2, blocks=2, log_every=1, accelerator="cpu", members=1
 )
 INSTANCE = InstanceConfig(
-    steps=4, batch_size=3, lr=1e-2, hidden=8, positives=8, jittered=8, log_every=1, accelerator="cpu"
+    steps=4,
+    batch_size=3,
+    lr=1e-2,
+    hidden=8,
+    positives=8,
+    jittered=8,
+    log_every=1,
+    accelerator="cpu",
+    source="both",
 )
 CONFIG = Config(snippet=SNIPPET, instance=INSTANCE)
 

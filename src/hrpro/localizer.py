@@ -16,6 +16,7 @@ from hrpro.core.annotations import Detections
 from hrpro.core.errors import DataError, HRProError, NonFiniteError, RunError
 from hrpro.core.timeline import Timeline
 from hrpro.data.batches import CACHE_BYTES, Samples
+from hrpro.data.folder import Dataset
 from hrpro.data.training_set import TrainingSet
 from hrpro.instance.config import Source
 from hrpro.instance.examples import Pool, pool
@@ -23,19 +24,21 @@ from hrpro.instance.stage import InstanceStage
 from hrpro.model_file import Stored, read_model, write_model
 from hrpro.proposals.generate import Proposals, generate, predicted_classes
 from hrpro.proposals.suppress import soft_nms
-from hrpro.snippet.stage import SnippetScores, SnippetStage
+from hrpro.snippet.ensemble import SnippetEnsemble
+from hrpro.snippet.stage import SnippetScores
 
 
 class HRPro:
     """Point-supervised temporal action localizer.
 
-    ``HRPro().fit(training_set)`` learns from clicks, ``.predict(features, timeline)`` localizes actions.
+    ``HRPro().fit(open_dataset(folder))`` learns from clicks,
+    ``.predict(features, timeline)`` localizes actions.
     ``config`` None: settings that follow from the data. Stage 1 is ``.snippet``, stage 2 ``.instance``.
     """
 
     def __init__(self, config: Config | None = None) -> None:
         self.config = self._given = config
-        self.snippet: SnippetStage | None = None
+        self.snippet: SnippetEnsemble | None = None
         self.instance: InstanceStage | None = None
         self.timeline: Timeline | None = None
 
@@ -46,7 +49,7 @@ class HRPro:
 
     def fit(
         self,
-        training_set: TrainingSet,
+        dataset: TrainingSet | Dataset,
         *,
         run_dir: str | Path | None = None,
         resume: bool = False,
@@ -55,10 +58,12 @@ class HRPro:
     ) -> HRPro:
         """Train both stages on clicks and return self.
 
+        dataset: recordings and clicks; of a folder (``open_dataset``) the split train, the default clicks.
         run_dir: keeps checkpoints and logs, so that a killed training can go on with ``resume``. on_row: is
         given each row of the log. Raises DataError, NonFiniteError, RunError or ConfigError, and is then the
         model it was before.
         """
+        training_set = dataset.training_set() if isinstance(dataset, Dataset) else dataset
         config = self._given or Config.for_data(training_set)
         kept: dict[str, Any] = {
             "run_dir": None if run_dir is None else Path(run_dir),
@@ -67,7 +72,7 @@ class HRPro:
             "on_row": on_row,
         }
         instance = None
-        snippet = SnippetStage.fit(training_set, config.snippet, **kept)
+        snippet = SnippetEnsemble.fit(training_set, config.snippet, **kept)
         if config.stages == 2:
             views = StageOneViews(snippet, training_set, config)
             instance = InstanceStage.fit(training_set.classes, views, config.instance, **kept)
@@ -132,9 +137,10 @@ class HRPro:
 
     def to(self, device: str | torch.device) -> HRPro:
         """Move both networks; predictions are computed there."""
-        for stage in (self.snippet, self.instance):
-            if stage is not None:
-                stage.network.to(device)
+        if self.snippet is not None:
+            self.snippet.to(device)
+        if self.instance is not None:
+            self.instance.network.to(device)
         return self
 
     def save(self, path: str | Path) -> None:
@@ -142,7 +148,7 @@ class HRPro:
         snippet = self._fitted()
         config = replace(self._config(), stages=1 if self.instance is None else 2)
         assert self.timeline is not None
-        networks = {"snippet": snippet.network.state_dict()}
+        networks = {"snippet": snippet.state_dict()}
         if self.instance is not None:
             networks["instance"] = self.instance.network.state_dict()
         write_model(Path(path), Stored(config, snippet.classes, snippet.dimension, self.timeline, networks))
@@ -155,8 +161,8 @@ class HRPro:
         model = cls(config)
         model.timeline = stored.timeline
         try:
-            model.snippet = SnippetStage(stored.classes, stored.dimension, config.snippet)
-            model.snippet.network.load_state_dict(stored.networks["snippet"])
+            model.snippet = SnippetEnsemble(stored.classes, stored.dimension, config.snippet)
+            model.snippet.load_state_dict(stored.networks["snippet"])
             if config.stages == 2:
                 width = model.snippet.width
                 dimensions = {"raw": stored.dimension, "embedded": width, "both": stored.dimension + width}
@@ -168,7 +174,7 @@ class HRPro:
             raise RunError(what, where=path, mend="train it anew") from error
         return model.to(device)
 
-    def _fitted(self) -> SnippetStage:
+    def _fitted(self) -> SnippetEnsemble:
         if self.snippet is None:
             raise RunError("the model has not been trained", mend="call fit, or load a trained one")
         return self.snippet
@@ -193,7 +199,7 @@ def stage_two_input(
 class StageOneViews:
     """A training set as stage 1 sees it: what stage 2 learns from. Features stay in memory if all fit."""
 
-    def __init__(self, snippet: SnippetStage, training_set: TrainingSet, config: Config) -> None:
+    def __init__(self, snippet: SnippetEnsemble, training_set: TrainingSet, config: Config) -> None:
         self.names = [recording.id for recording in training_set.recordings]
         self.pools: list[Pool] = []
         self._snippet = snippet

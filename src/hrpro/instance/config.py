@@ -17,11 +17,12 @@ class InstanceConfig(TrainingConfig):
     """Stage 2: network, proposals it learns from, losses, and how it is trained. Raises ConfigError."""
 
     steps: int = 300
-    lr: float = 5e-4
+    lr: float = 1e-3
     ema: float = 0.99
 
-    source: Source = "both"
-    """What proposals are pooled from: the raw features, the stage-1 embedding X^e, or both."""
+    source: Source = "raw"
+    """What proposals are pooled from: the raw features, the stage-1 embedding X^e, or both. The embedding was
+    learned from the very clicks that stage 2 learns from, and flatters their recordings."""
     hidden: int = 256
     """Width of the heads, and of the projection of each snippet before pooling."""
     input_dropout: float = 0.5
@@ -55,7 +56,7 @@ class InstanceConfig(TrainingConfig):
     """Moved and stretched copies of its prototypes added to them (ours), since the candidates of recordings
     that stage 1 was trained on are cleaner than those it will meet."""
 
-    completeness_weight: float = 0.5
+    completeness_weight: float = 0.25
     """Detections score OIC + this * completeness (the paper adds them evenly: 1)."""
 
     def __post_init__(self) -> None:

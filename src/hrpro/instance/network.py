@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from hrpro.instance.config import InstanceConfig
 from hrpro.instance.roi import pooled, roi_features
+from hrpro.training.dropout import dropout
 
 
 class Spans:
@@ -72,7 +73,7 @@ class InstanceNetwork(nn.Module):
     def snippets(self, features_td: Tensor) -> Tensor:
         """The projection [sum T, width] that proposals are pooled from."""
         x = (features_td - self.mean) / self.deviation
-        return F.gelu(self.project(F.dropout(x, self.config.input_dropout, self.training)))
+        return F.gelu(self.project(dropout(x, self.config.input_dropout, self.training)))
 
     def read(self, snippets_td: Tensor, spans: Spans) -> InstanceOutput:
         """Proposals over projected snippets."""

@@ -19,6 +19,9 @@ class SnippetConfig(TrainingConfig):
     lr: float = 5e-4
     ema: float = 0.99
 
+    members: int = 4
+    """Networks that differ in their seed alone and whose scores are averaged (ours; 1 is the paper's). Each
+    costs a whole training."""
     hidden: int = 256
     """Width of the embedded features; 0 takes the input's own dimension D, as the paper does."""
     blocks: int = 1
@@ -31,7 +34,8 @@ class SnippetConfig(TrainingConfig):
     kernel: int = 3
     """Snippets that the embedding's convolution sees at once, an odd number."""
     input_dropout: float = 0.3
-    """Share of the standardised input features that is dropped while training (ours)."""
+    """Share of the standardised input features that is dropped while training, the same ones throughout a
+    recording (ours)."""
     block_dropout: float = 0.1
     """Dropout inside the RABs."""
     dropout: float = 0.5
@@ -57,7 +61,7 @@ class SnippetConfig(TrainingConfig):
     """tau of eq. 7."""
     momentum: float = 0.999
     """mu of eq. 3."""
-    time_warp: float = 0.25
+    time_warp: float = 0.5
     """Each recording is replayed faster or slower by up to exp(this) while training (ours; 0: never)."""
 
     def __post_init__(self) -> None:
@@ -65,8 +69,9 @@ class SnippetConfig(TrainingConfig):
         for name in ("hidden", "blocks", "feedforward"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"must be 0 or more, not {getattr(self, name)}", where=name)
-        if self.heads < 1:
-            raise ConfigError(f"must be at least 1, not {self.heads}", where="heads")
+        for name in ("members", "heads"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"must be at least 1, not {getattr(self, name)}", where=name)
         for name in ("input_dropout", "block_dropout", "dropout"):
             if not 0 <= getattr(self, name) < 1:
                 raise ConfigError(f"must lie in [0, 1), not {getattr(self, name)}", where=name)

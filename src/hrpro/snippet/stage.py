@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hrpro.core.errors import DataError
-from hrpro.data.batches import Samples, pad, replay, statistics
+from hrpro.data.batches import Samples, pack, replay, statistics
 from hrpro.data.training_set import TrainingSet
 from hrpro.snippet.config import SnippetConfig
 from hrpro.snippet.losses import action_loss, attention_loss, contrastive_loss, instance_weights
@@ -28,20 +28,16 @@ from hrpro.training.task import Task
 
 @dataclass(frozen=True, eq=False)
 class SnippetScores:
-    """Scores of one recording: S [T, C] and A [T] in [0, 1], embedded features X^e [T, D']."""
+    """Scores of one recording: S [T, C], A [T] and P = S * A [T, C] in [0, 1]; embedded X^e [T, D']."""
 
     class_tc: NDArray[np.float32]
     attention_t: NDArray[np.float32]
+    activation_tc: NDArray[np.float32]
     embedded_td: NDArray[np.float32]
-
-    @property
-    def activation_tc(self) -> NDArray[np.float32]:
-        """P = S * A [T, C]."""
-        return self.class_tc * self.attention_t[:, None]
 
 
 class SnippetStage:
-    """A stage-1 network, its classes and settings; usable without stage 2."""
+    """One stage-1 network, its classes and settings; usable without stage 2."""
 
     def __init__(self, classes: Sequence[str], dimension: int, config: SnippetConfig) -> None:
         self.classes, self.dimension, self.config = tuple(classes), dimension, config
@@ -61,19 +57,23 @@ class SnippetStage:
         training_set: TrainingSet,
         config: SnippetConfig,
         *,
+        name: str = "snippet",
         run_dir: Path | None = None,
         resume: bool = False,
         progress: bool = False,
         on_row: Callable[[Any], None] | None = None,
     ) -> SnippetStage:
-        """Learn from clicks. DataError if there is none; else raises as training.loop.train does."""
+        """Learn from clicks. DataError if there is none; else raises as training.loop.train does.
+
+        name: under which ``run_dir`` keeps its checkpoints and logs.
+        """
         if not any(training_set.clicks.values()):
             raise DataError("there is not a single click to learn from", mend="click one moment an action")
         stage = cls(training_set.classes, training_set.dimension, config)
         task = SnippetTask(stage, Samples(training_set))
         with torch.random.fork_rng(devices=[]):  # the caller's own chance goes on as if nothing had been
             weights = train(
-                task, config, name="snippet", run_dir=run_dir, resume=resume, progress=progress, on_row=on_row
+                task, config, name=name, run_dir=run_dir, resume=resume, progress=progress, on_row=on_row
             )
         stage.network.load_state_dict(weights.ema)
         stage.network.eval()
@@ -88,13 +88,12 @@ class SnippetStage:
                 mend="extract them with the backbone the model was trained with",
             )
         device = self.network.memory.device
-        features_btd, mask_bt = pad([np.ascontiguousarray(features_td, np.float32)])
-        output = self.network(features_btd.to(device), mask_bt.to(device))
+        packed_td, lengths = pack([np.ascontiguousarray(features_td, np.float32)])
+        output = self.network(packed_td.to(device), lengths)
         class_tc, attention_t, embedded_td = (
-            part[0].float().cpu().numpy()
-            for part in (output.class_btc, output.attention_bt, output.embedded_btd)
+            part.float().cpu().numpy() for part in (output.class_tc, output.attention_t, output.embedded_td)
         )
-        return SnippetScores(class_tc, attention_t, embedded_td)
+        return SnippetScores(class_tc, attention_t, class_tc * attention_t[:, None], embedded_td)
 
 
 class SnippetTask(Task):
@@ -124,10 +123,10 @@ class SnippetTask(Task):
         for index in range(len(self.samples)):
             sample = self.samples[index]
             if len(sample.snippets):
-                embedded_btd = self.network(*pad([sample.features_td])).embedded_btd
+                embedded_td = self.network(*pack([sample.features_td])).embedded_td
                 clicked_tc = np.zeros((len(sample.features_td), len(sums_cd)), np.float32)
                 clicked_tc[sample.snippets, sample.classes] = 1
-                more_cd, more_c = class_sums(embedded_btd, torch.from_numpy(clicked_tc)[None])
+                more_cd, more_c = class_sums(embedded_td, torch.from_numpy(clicked_tc))
                 sums_cd += more_cd
                 counts_c += more_c
         return initial_memory(sums_cd, counts_c)
@@ -137,56 +136,58 @@ class SnippetTask(Task):
         if self.config.time_warp:
             factors = np.exp(rng.uniform(-self.config.time_warp, self.config.time_warp, len(chosen)))
             chosen = [replay(sample, float(f)) for sample, f in zip(chosen, factors, strict=True)]
-        features_btd, mask_bt = pad([sample.features_td for sample in chosen])
+        features_td, lengths = pack([sample.features_td for sample in chosen])
+        recording_t = torch.repeat_interleave(torch.arange(len(lengths)), torch.tensor(lengths))
         clicks = [(sample.snippets, sample.classes) for sample in chosen]
-        return {"features": features_btd, "mask": mask_bt, "clicks": clicks}
+        return {"features": features_td, "lengths": lengths, "recording": recording_t, "clicks": clicks}
 
     def losses(self, module: torch.nn.Module, batch: dict[str, Any]) -> dict[str, Tensor]:
         config = self.config
-        output: SnippetOutput = module(batch["features"], batch["mask"])
-        action_btc, background_bt = self.pseudo_labels(output, batch)
-        weight_bt = instance_weights(action_btc, config.instance_balance)
+        output: SnippetOutput = module(batch["features"], batch["lengths"])
+        action_tc, background_t = self.pseudo_labels(output, batch)
+        of = batch["recording"], len(batch["lengths"])
+        weight_t = instance_weights(action_tc, batch["recording"], config.instance_balance)
         gamma = config.focal_gamma
         losses = {
-            "action": action_loss(output.activation_btc, action_btc.float(), weight_bt, gamma),
-            "background": attention_loss(output.attention_bt, 0.0, background_bt.float(), gamma),
+            "action": action_loss(output.activation_tc, action_tc.float(), weight_t, *of, gamma),
+            "background": attention_loss(output.attention_t, 0.0, background_t.float(), *of, gamma),
         }
         total = losses["action"] + losses["background"]  # eq. 1
         if config.attention_weight:
-            losses["attention"] = attention_loss(output.attention_bt, 1.0, weight_bt, gamma)
+            losses["attention"] = attention_loss(output.attention_t, 1.0, weight_t, *of, gamma)
             total = total + config.attention_weight * losses["attention"]
         if config.contrast_weight:
             losses["contrast"] = contrastive_loss(
-                output.embedded_btd,
+                output.embedded_td,
                 self.network.memory.clone(),
-                action_btc,
-                background_bt,
+                action_tc,
+                background_t,
+                *of,
                 temperature=config.temperature,
                 form=config.contrast_form,
             )
             total = total + config.contrast_weight * losses["contrast"]
-        batch["embedded"], batch["action"] = output.embedded_btd.detach().float(), action_btc
+        batch["embedded"], batch["action"] = output.embedded_td.detach().float(), action_tc
         return {**losses, "total": total}  # eq. 8
 
     def pseudo_labels(self, output: SnippetOutput, batch: dict[str, Any]) -> tuple[Tensor, Tensor]:
-        """Pseudo action [B, T, C] and background [B, T] snippets, boolean, mined from clicks and A."""
-        mask_bt = batch["mask"]
-        attention_bt = output.attention_bt.detach().cpu().numpy()
-        lengths = mask_bt.sum(1).tolist()
-        action_btc = np.zeros((*attention_bt.shape, output.class_btc.shape[-1]), np.bool_)
-        background_bt = np.zeros(attention_bt.shape, np.bool_)
-        for row, ((snippets, classes), length) in enumerate(zip(batch["clicks"], lengths, strict=True)):
-            labels = mine(
-                attention_bt[row, :length],
+        """Pseudo action [sum T, C] and background [sum T] snippets, boolean, mined from clicks and A."""
+        attention_t = output.attention_t.detach()
+        parts = zip(attention_t.cpu().split(batch["lengths"]), batch["clicks"], strict=True)
+        labels = [
+            mine(
+                part_t.numpy(),
                 snippets,
                 classes,
-                action_btc.shape[-1],
+                output.class_tc.shape[1],
                 action_threshold=self.config.action_threshold,
                 background_threshold=self.config.background_threshold,
             )
-            action_btc[row, :length], background_bt[row, :length] = labels.action_tc, labels.background_t
-        device = mask_bt.device
-        return torch.from_numpy(action_btc).to(device), torch.from_numpy(background_bt).to(device)
+            for part_t, (snippets, classes) in parts
+        ]
+        action_tc = torch.from_numpy(np.concatenate([label.action_tc for label in labels]))
+        background_t = torch.from_numpy(np.concatenate([label.background_t for label in labels]))
+        return action_tc.to(attention_t.device), background_t.to(attention_t.device)
 
     @torch.no_grad()
     def after_step(self, batches: Sequence[Any], add_up: Callable[[Tensor], Tensor]) -> None:

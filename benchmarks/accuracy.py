@@ -63,7 +63,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--data", nargs="*", default=NAMES, help="names in ../shared/data, or folders")
     parser.add_argument("--points", nargs="*", default=CLICKS)
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], metavar="N")
     parser.add_argument("--held-out", type=int, default=0, metavar="K", help="K folds of the training split")
     parser.add_argument("--ablation", action="store_true")
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE")
@@ -76,12 +76,12 @@ def main() -> None:
         folder = Path(name) if Path(name).is_dir() else SHARED / name
         dataset = open_dataset(folder)
         for points in args.points[:1] if args.ablation else args.points:
-            for seed in range(args.seeds):
+            for seed in args.seeds:
                 for learn, judge in splits(dataset, points, args.held_out):
                     for row, value, note in trials(dataset, learn, judge, rows, common, seed):
                         figures[f"{name}|{points}|{row}"].append(value)
                         print(f"{name} {points} seed {seed} {row:28s} {value:.4f}  {note}", flush=True)
-    print(f"\navg mAP 0.1:0.7, mean +- sd over {args.seeds} seed(s)")
+    print(f"\navg mAP 0.1:0.7, mean +- sd over {len(args.seeds)} seed(s)")
     for key, values in figures.items():
         name, points, row = key.split("|")
         spread = np.std(values, ddof=1) if len(values) > 1 else 0.0

@@ -50,9 +50,9 @@ class InstanceConfig(TrainingConfig):
     """Negative proposals (NP) for each positive one; 0 leaves them out."""
     attention_threshold: float = 0.3
     """theta_A: negatives come from stretches where A is below this and nobody clicked."""
-    positives: int = 64
+    positives: int = 32
     """Candidates drawn from each recording at a step."""
-    jittered: int = 64
+    jittered: int = 32
     """Moved and stretched copies of its prototypes added to them (ours), since the candidates of recordings
     that stage 1 was trained on are cleaner than those it will meet."""
 

@@ -43,12 +43,12 @@ class GenerateConfig:
 
     def __post_init__(self) -> None:
         if self.upsample < 1:
-            raise ConfigError(f"upsample must be at least 1, not {self.upsample}", where="generate.upsample")
+            raise ConfigError(f"must be at least 1, not {self.upsample}", where="upsample")
         if not (math.isfinite(self.outer) and self.outer >= 0):
-            raise ConfigError(f"outer must be 0 or more, not {self.outer}", where="generate.outer")
+            raise ConfigError(f"must be 0 or more, not {self.outer}", where="outer")
         if not (self.class_thresholds or self.attention_thresholds):
             raise ConfigError(
-                "no threshold is given", where="generate.class_thresholds", mend="give at least one"
+                "no threshold is given", where="class_thresholds", mend="give at least one"
             )
 
 

@@ -1,0 +1,217 @@
+"""What the classic backbone costs and what each of its parts is worth.
+
+    python benchmarks/backbones.py [--speed | --worth] [--data DIR]
+
+Speed: how many times faster than real time each part is, on one core, on a 320 x 240 video. Worth: a fully
+supervised linear probe (ridge regression on the snippets' true classes) on held-out TRAINING recordings, with
+each part left out and alone; it reads segments, which no training does. Recordings share scenes, so they
+are cut at their segments' borders and the clips dealt to three folds such that alike-looking clips of a class
+stay together; figures are means over three deals. The features that lie beside the videos stand beside ours.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from hrpro.video.backbones.classic import BLOCKS, Classic, colour, gradients, layout, texture
+from hrpro.video.backbones.histograms import camera_motion
+from hrpro.video.decode import frames
+
+UCF = Path(__file__).resolve().parents[1].parent / "shared" / "data" / "ucf_untrimmed"
+DEALS, FOLDS, RIDGES = 3, 3, (100, 1000, 10_000)
+
+
+class Clip(NamedTuple):
+    """Snippets [first, last) of one recording, of one class (-1: none); ``look`` is its mean tiny picture."""
+
+    first: int
+    last: int
+    label: int
+    look: NDArray[np.float32]
+
+
+def speed(video: Path, snippets: int = 60) -> None:
+    backbone, spec = Classic(), Classic.spec
+    wanted = snippets * spec.stride
+
+    def source() -> Iterator:
+        return islice(frames(video, rate=spec.rate, size=backbone.frame_size, threads=1), wanted)
+
+    pictures = list(source())
+    seconds = len(pictures) / spec.rate
+    taken = [pictures[k : k + spec.window] for k in range(0, len(pictures) - spec.window + 1, spec.stride)]
+    measured = [backbone.measure(window) for window in taken]
+    fields = [backbone.flow(window.gray_nhw) for window in measured]
+    print(f"{video.name}: {seconds:.0f} s of video; seconds of one core, and times faster than real time")
+    parts: dict[str, Callable[[], object]] = {
+        "decode (to 160 x 120)": lambda: list(source()),
+        "optical flow": lambda: [backbone.flow(window.gray_nhw) for window in measured],
+        "camera fit": lambda: [camera_motion(field) for field in fields],
+    }
+    for block in BLOCKS:
+        parts[block.__name__] = lambda block=block: [block(window) for window in measured]
+    parts["all, from frames"] = lambda: list(backbone.stream(pictures))
+    parts["all, from the file"] = lambda: list(backbone.stream(source()))
+    for name, work in parts.items():
+        cost = min(_cpu_seconds(work) for _ in range(3))
+        print(f"  {name:<24}{cost:8.2f} s{seconds / cost:10.0f} x", flush=True)
+
+
+def _cpu_seconds(work: Callable[[], object]) -> float:
+    """Of all threads: what the work costs one core, whoever else is on the machine."""
+    start = time.process_time()
+    work()
+    return time.process_time() - start
+
+
+def extract(data: Path) -> tuple[NDArray, NDArray, list[Clip], tuple[str, ...]]:
+    """Ours [N, 512], those beside the videos [N, D], clips over all N snippets in order, and the classes."""
+    classes = tuple(json.loads((data / "meta.json").read_text())["classes"])
+    truth = json.loads((data / "gt_full.json").read_text())["database"]
+    backbone, ours, theirs, clips = Classic(), [], [], []
+    for name in (data / "split_train.txt").read_text().split():
+        small: list[NDArray] = []
+        source = frames(data / "videos" / f"{name}.mp4", size=backbone.frame_size, threads=1)
+        found = np.stack(list(backbone.stream(_watched(source, small))))
+        beside = np.load(data / "features" / "train" / f"{name}.npy")
+        length, start = min(len(found), len(beside)), sum(map(len, ours))
+        spans = [(*a["segment"], classes.index(a["label"])) for a in truth[name]["annotations"]]
+        for first, last, label in _cut(spans, length, backbone.spec.timeline.stride):
+            look = np.median(small[first * 4 : last * 4], 0).astype(np.float32)
+            clips.append(Clip(start + first, start + last, label, look))
+        ours.append(found[:length])
+        theirs.append(beside[:length])
+    return np.concatenate(ours), np.concatenate(theirs), clips, classes
+
+
+def _watched(source, small: list[NDArray]) -> Iterator:
+    for k, frame in enumerate(source):
+        if k % 4 == 2:
+            small.append(cv2.resize(frame, (20, 15), interpolation=cv2.INTER_AREA).ravel())
+        yield frame
+
+
+def _cut(spans: list[tuple[float, float, int]], length: int, stride: float) -> Iterator[tuple[int, int, int]]:
+    done = 0
+    for start, end, label in sorted(spans):
+        first = min(max(round(start / stride), done), length)
+        last = min(max(round(end / stride), first + 1), length)
+        if first > done:
+            yield done, first, -1
+        if last > first:
+            yield first, last, label
+        done = last
+    if length > done:
+        yield done, length, -1
+
+
+def alike(clips: list[Clip], near: float = 12.0) -> NDArray[np.int64]:
+    """Group of each clip: of one class, joined to its nearest by looks and to all within ``near`` levels."""
+    looks = np.stack([clip.look for clip in clips])
+    labels = np.array([clip.label for clip in clips])
+    distance = np.sqrt(((looks[:, None] - looks[None]) ** 2).mean(-1))
+    distance[labels[:, None] != labels[None]] = np.inf
+    np.fill_diagonal(distance, np.inf)
+    nearest = distance.argmin(1)
+    linked = distance < near
+    linked[np.arange(len(clips)), nearest] = True
+    group = np.arange(len(clips))
+    for one, two in np.argwhere(linked):
+        group[group == group[two]] = group[one]
+    return group
+
+
+def deal(clips: list[Clip], group: NDArray, seed: int) -> NDArray[np.int64]:
+    """Fold of each snippet: whole groups, largest first, each to the fold that has least of its class."""
+    rng, folds = np.random.default_rng(seed), np.zeros(clips[-1].last, np.int64)
+    labels = np.array([clip.label for clip in clips])
+    for label in np.unique(labels):
+        sizes = np.zeros(FOLDS)
+        groups = rng.permutation(np.unique(group[labels == label]))
+        for chosen in sorted(groups, key=lambda g: -(group == g).sum()):
+            fold = int((sizes + rng.random(FOLDS) / 100).argmin())
+            for clip in (clips[i] for i in np.flatnonzero(group == chosen)):
+                folds[clip.first : clip.last] = fold
+                sizes[fold] += 1
+    return folds
+
+
+def probe(x_nd: NDArray, y_n: NDArray, folds: list[NDArray], classes: int) -> tuple[float, float]:
+    """(accuracy over classes and none, mean AP over classes), held out, at the best of RIDGES."""
+    found = np.zeros((len(RIDGES), 2))
+    for fold_n in folds:
+        for fold in range(FOLDS):
+            held, rest = fold_n == fold, fold_n != fold
+            deviation = x_nd[rest].std(0) + 1e-6
+            z_nd = (x_nd - x_nd[rest].mean(0)) / deviation
+            target = np.eye(classes + 1)[y_n[rest]]
+            values, axes = np.linalg.eigh(z_nd[rest].T @ z_nd[rest])
+            along = axes.T @ (z_nd[rest].T @ (target - target.mean(0)))
+            for i, ridge in enumerate(RIDGES):
+                score = z_nd[held] @ (axes @ (along / (values + ridge)[:, None])) + target.mean(0)
+                aps = [_average_precision(score[:, c], y_n[held] == c) for c in range(classes)]
+                found[i] += (score.argmax(1) == y_n[held]).mean(), np.mean(aps)
+    best = found[found[:, 1].argmax()] / (len(folds) * FOLDS)
+    return float(best[0]), float(best[1])
+
+
+def _average_precision(score: NDArray, positive: NDArray) -> float:
+    ranked = positive[np.argsort(-score, kind="stable")]
+    return float((np.cumsum(ranked)[ranked] / (np.flatnonzero(ranked) + 1)).mean())
+
+
+def worth(data: Path) -> None:
+    ours, beside, clips, classes = extract(data)
+    y_n = np.concatenate([np.full(clip.last - clip.first, clip.label % (len(classes) + 1)) for clip in clips])
+    group = alike(clips)
+    folds = [deal(clips, group, seed) for seed in range(DEALS)]
+    print(f"{len(y_n)} snippets, {len(clips)} clips in {len(np.unique(group))} groups; held out")
+    print(f"  {'':<32}{'accuracy':>10}{'AP':>8}")
+
+    def line(name: str, x_nd: NDArray) -> None:
+        accuracy, precision = probe(x_nd.astype(np.float64), y_n, folds, len(classes))
+        print(f"  {name:<32}{accuracy:10.3f}{precision:8.3f}", flush=True)
+
+    line(f"beside the videos ({beside.shape[1]})", beside)
+    line(f"classic ({ours.shape[1]})", ours)
+    stills = (gradients, layout, texture, colour)
+    of_stills = np.repeat([block in stills for block in BLOCKS], list(BLOCKS.values()))
+    line(f"appearance alone ({of_stills.sum()})", ours[:, of_stills])
+    line(f"motion alone ({(~of_stills).sum()})", ours[:, ~of_stills])
+    end = 0
+    for block, values in BLOCKS.items():
+        part, end = slice(end, end + values), end + values
+        line(f"without {block.__name__} ({values})", np.delete(ours, part, 1))
+        line("    alone", ours[:, part])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Cost and worth of the classic backbone's parts.")
+    parser.add_argument("--data", type=Path, default=UCF, help="data set with videos/ beside its features")
+    parser.add_argument("--speed", action="store_true", help="only that")
+    parser.add_argument("--worth", action="store_true", help="only that")
+    options = parser.parse_args()
+    if not (options.data / "videos").is_dir():
+        raise SystemExit(f"{options.data} has no videos/")
+    cv2.setNumThreads(1)
+    if not options.worth:
+        speed(sorted((options.data / "videos").glob("train_*.mp4"))[0])
+    if not options.speed:
+        worth(options.data)
+
+
+if __name__ == "__main__":
+    main()

@@ -32,5 +32,5 @@ lint: .venv/.dev
 	touch $@
 
 .venv/.dev: .venv/.demo
-	$(BIN)/pip install -c constraints.txt -e '.[dev]'
+	$(BIN)/pip install -c constraints.txt -e '.[video,dev]'
 	touch $@

@@ -5,20 +5,37 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from hrpro.core.errors import ConfigError, HRProError
 from hrpro.options import parse
 
-BAD_INPUT, INTERRUPTED = 2, 130
+BAD_INPUT, SOME_FAILED, INTERRUPTED = 2, 3, 130
+
+
+GOES_ON = {
+    "extract": "; the same command goes on from here",
+    "train": "; the same command with --resume goes on from here",
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command. Exit code: 0; 1 if inspect found errors; 2 after one line on what to mend."""
+    """Run one command.
+
+    Exit code: 0; 1 if inspect found errors; 2 after one line on what to mend; 3 if some videos failed.
+    """
     words = list(sys.argv[1:] if argv is None else argv) or ["--help"]
-    verbs = {"inspect": _inspect, "train": _train, "predict": _predict, "evaluate": _evaluate, "demo": _demo}
+    verbs: dict[str, Callable[..., int]] = {
+        "inspect": _inspect,
+        "extract": _extract,
+        "train": _train,
+        "predict": _predict,
+        "evaluate": _evaluate,
+        "convert": _convert,
+        "demo": _demo,
+    }
     with warnings.catch_warnings():
         warnings.showwarning = lambda message, *_: _say(message)
         warnings.simplefilter("ignore", FutureWarning)  # of libraries, to us and not to the user
@@ -37,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             _say(f"{error.filename}: {error.strerror}" if error.filename else error)
             return BAD_INPUT
         except KeyboardInterrupt:
-            _say("stopped" + "; the same command with --resume goes on from here" * (words[0] == "train"))
+            _say(f"stopped{GOES_ON.get(words[0], '')}")
             return INTERRUPTED
 
 
@@ -56,11 +73,40 @@ def _inspect(data: str, points: str | None = None) -> int:
     return 1 if report.errors else 0
 
 
+def _extract(
+    videos: str,
+    out: str,
+    backbone: str = "classic",
+    weights: str | None = None,
+    workers: int = 1,
+    shard: str | None = None,
+    engine: str = "local",
+    quiet: bool = False,
+) -> int:
+    from hrpro.video.extract import extract
+    from hrpro.video.jobs import manifest_path
+
+    assert engine == "local"
+    made = extract(videos, out, backbone=backbone, weights=weights, workers=workers, part=shard, quiet=quiet)
+    return _tell(made, "snippets", manifest_path(Path(out), shard))
+
+
+def _tell(outcomes: Sequence[Any], unit: str, manifest: Path) -> int:
+    from rich.console import Console
+
+    from hrpro.video.progress import report
+
+    if report(outcomes, unit, Console()):
+        return 0
+    print(f"what failed, and why: {manifest}")
+    return SOME_FAILED
+
+
 def _train(
     data: str | None = None,
     run: str | None = None,
     points: str | None = None,
-    split: str = "train",
+    split: str | None = None,
     preset: str | None = None,
     config: str | None = None,
     seed: int | None = None,
@@ -68,18 +114,32 @@ def _train(
     quiet: bool = False,
     print_config: bool = False,
     settings: Mapping[str, str] | None = None,
+    videos: str | None = None,
+    clicks: str | None = None,
+    **extraction: Any,
 ) -> int:
     import yaml
 
     from hrpro.data.folder import open_dataset
     from hrpro.model_file import FOLDER
-    from hrpro.runs import SETTINGS, is_first, run_settings, train_run
+    from hrpro.runs import SETTINGS, check_free, is_first, run_settings, train_run
     from hrpro.settings import build, choose
 
     options: dict[str, Any] = {} if seed is None else {"snippet.seed": seed, "instance.seed": seed}
     options.update(settings or {})
-    training_set = None if data is None else open_dataset(data).training_set(points, split)
-    folder = None if run is None else Path(run)
+    folder, code, training_set = None if run is None else Path(run), 0, None
+    if videos is None:
+        _only("--videos", clicks=clicks, **extraction)
+        training_set = None if data is None else open_dataset(data).training_set(points, split or "train")
+    else:
+        if data is not None:
+            raise ConfigError("goes without --videos", where="--data")
+        _only("--data", points=points, split=split, print_config=print_config)
+        choose(None, preset, config, options)  # a bad setting is told before hours of extraction
+        if clicks is None or folder is None:
+            raise ConfigError("train needs --videos DIR, --clicks FILE and --run RUN")
+        check_free(folder, resume)
+        training_set, code = _extracted(videos, clicks, folder, quiet, **extraction)
     begun = run_settings(folder) if resume and folder is not None else None
     if begun is not None and preset is None and config is None:
         chosen = build(begun, options, None)
@@ -92,21 +152,73 @@ def _train(
         raise ConfigError("train needs --data DIR and --run RUN")
     show = is_first() and not quiet
     if show:
-        clicks = sum(map(len, training_set.clicks.values()))
-        learned = f"{clicks} clicks of {len(training_set.classes)} classes"
-        print(f"{len(training_set.recordings)} recordings, {learned}; settings in {folder / SETTINGS}")
+        known = f"{sum(map(len, training_set.clicks.values()))} clicks of {len(training_set.classes)} classes"
+        print(f"{len(training_set.recordings)} recordings, {known}; settings in {folder / SETTINGS}")
     train_run(training_set, folder, chosen, resume=resume, progress=not quiet)
     if show:
         print(f"model in {folder / FOLDER}")
-    return 0
+    return code
 
 
-def _predict(run: str, data: str, out: str, split: str = "test", device: str = "auto") -> int:
-    from hrpro.runs import predict_split
+def _extracted(
+    videos: str,
+    clicks: str,
+    run: Path,
+    quiet: bool,
+    backbone: str = "classic",
+    weights: str | None = None,
+    features: str | None = None,
+    workers: int = 1,
+) -> tuple[Any, int]:
+    """The training set of the clicked videos, and the exit code that their extraction deserves."""
+    from hrpro.video.extract import extract
+    from hrpro.video.jobs import manifest_path
+    from hrpro.videos import clicked_videos
 
-    count = predict_split(Path(run), Path(data), split, Path(out), device)
-    print(f"{count} detections in {out}")
-    return 0
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise ConfigError(
+            "several processes cannot extract together", mend="hrpro extract first, then --data"
+        )
+    clicked = clicked_videos(videos, clicks)
+    folder = run / "features" if features is None else Path(features)
+    made = extract(clicked.sources, folder, backbone=backbone, weights=weights, workers=workers, quiet=quiet)
+    code = _tell(made, "snippets", manifest_path(folder))
+    return clicked.training_set(folder, made), code
+
+
+def _predict(
+    run: str,
+    out: str,
+    data: str | None = None,
+    video: str | None = None,
+    split: str | None = None,
+    device: str = "auto",
+    **about: Any,
+) -> int:
+    from hrpro.runs import pick_device, predict_split
+
+    if video is None:
+        _only("--video", **about)
+        if data is None:
+            raise ConfigError("predict needs --video VIDEO or --data DIR")
+        count = predict_split(Path(run), Path(data), split or "test", Path(out), device)
+        print(f"{count} detections in {out}")
+        return 0
+    from hrpro.predictions import predict_videos
+    from hrpro.video.jobs import manifest_path
+
+    if data is not None:
+        raise ConfigError("goes without --video", where="--data")
+    _only("--data", split=split)
+    found = predict_videos(run, video, out, device=str(pick_device(device)), **about)
+    return _tell(found, "actions", manifest_path(Path(out)))
+
+
+def _only(other: str, **given: Any) -> None:
+    """ConfigError if anything is given that goes with the option ``other`` alone."""
+    for name, value in given.items():
+        if value:
+            raise ConfigError(f"goes with {other}", where=f"--{name.replace('_', '-')}")
 
 
 def _evaluate(
@@ -132,6 +244,15 @@ def _evaluate(
     for remark in result.coverage.remarks():
         console.print(remark, highlight=False, markup=False)
     print(f"average mAP = {result.average():.4f}")
+    return 0
+
+
+def _convert(source: str, out: str, **options: Any) -> int:
+    from hrpro.convert import convert
+
+    folder = out.endswith(("/", os.sep))
+    made = convert(Path(source), Path(out), folder=folder, **options)
+    print(*made.remarks, made.summary(), sep="\n")
     return 0
 
 

@@ -24,15 +24,20 @@ from hrpro.instance.stage import InstanceStage
 from hrpro.model_file import Stored, read_model, write_model
 from hrpro.proposals.generate import Proposals, generate, predicted_classes
 from hrpro.proposals.suppress import soft_nms
+from hrpro.proposals.threshold import best_threshold
 from hrpro.snippet.ensemble import SnippetEnsemble
 from hrpro.snippet.stage import SnippetScores
+from hrpro.video.origin import Origin
+from hrpro.video.store import common_origin
 
 
 class HRPro:
     """Point-supervised temporal action localizer.
 
     ``HRPro().fit(open_dataset(folder))`` learns from clicks,
-    ``.predict(features, timeline)`` localizes actions.
+    ``.predict(features, timeline)`` localizes actions, ``.predict_video(path)`` those of a video file.
+    ``.origin`` tells how the features it learned from were made (None: elsewhere), ``.min_score`` from which
+    score on its detections are worth showing: what suited the training's clicks best.
     ``config`` None: settings that follow from the data. Stage 1 is ``.snippet``, stage 2 ``.instance``.
     """
 
@@ -41,6 +46,8 @@ class HRPro:
         self.snippet: SnippetEnsemble | None = None
         self.instance: InstanceStage | None = None
         self.timeline: Timeline | None = None
+        self.origin: Origin | None = None
+        self.min_score = 0.0
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -64,6 +71,7 @@ class HRPro:
         model it was before.
         """
         training_set = dataset.training_set() if isinstance(dataset, Dataset) else dataset
+        origin = common_origin((item.features.path, item.timeline) for item in training_set.recordings)
         config = self._given or Config.for_data(training_set)
         kept: dict[str, Any] = {
             "run_dir": None if run_dir is None else Path(run_dir),
@@ -77,7 +85,11 @@ class HRPro:
             views = StageOneViews(snippet, training_set, config)
             instance = InstanceStage.fit(training_set.classes, views, config.instance, **kept)
         self.config, self.snippet, self.instance = config, snippet, instance
-        self.timeline = training_set.recordings[0].timeline
+        self.timeline, self.origin = training_set.recordings[0].timeline, origin
+        self.min_score = best_threshold(
+            (self.predict(item.features.read_float32(), item.timeline), training_set.clicks[item.id])
+            for item in training_set.recordings
+        )
         return self
 
     def predict(self, features: NDArray[np.floating], timeline: Timeline | None = None) -> Detections:
@@ -100,6 +112,18 @@ class HRPro:
         scores = stage.scores(features_td)
         found = self.detect(features_td, scores)
         return Detections(grid.to_seconds(found.segments), found.labels, found.scores, found.classes)
+
+    def predict_video(self, path: str | Path, *, weights: str | Path | None = None) -> Detections:
+        """Localize the actions of a video file, with the backbone that made the features it was trained on.
+
+        weights: where the backbone's lie, if not where they lay at training. Returns detections within the
+        video, in seconds, best first; those below ``min_score`` are doubtful. Raises DataError for a file
+        that is no video, RunError for a model whose features were made elsewhere, ConfigError without the
+        backbone or ``[video]``.
+        """
+        from hrpro.predictions import localize
+
+        return localize(self, path, weights=weights)
 
     def detect(self, features_td: NDArray[np.float32], scores: SnippetScores) -> Detections:
         """As ``predict``, from stage-1 scores, in snippet coordinates."""
@@ -151,7 +175,8 @@ class HRPro:
         networks = {"snippet": snippet.state_dict()}
         if self.instance is not None:
             networks["instance"] = self.instance.network.state_dict()
-        write_model(Path(path), Stored(config, snippet.classes, snippet.dimension, self.timeline, networks))
+        about = (config, snippet.classes, snippet.dimension, self.timeline)
+        write_model(Path(path), Stored(*about, networks, self.min_score, self.origin))
 
     @classmethod
     def load(cls, path: str | Path, *, device: str | torch.device = "cpu") -> HRPro:
@@ -159,7 +184,7 @@ class HRPro:
         stored = read_model(Path(path))
         config = stored.config
         model = cls(config)
-        model.timeline = stored.timeline
+        model.timeline, model.origin, model.min_score = stored.timeline, stored.origin, stored.min_score
         try:
             model.snippet = SnippetEnsemble(stored.classes, stored.dimension, config.snippet)
             model.snippet.load_state_dict(stored.networks["snippet"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -19,6 +20,7 @@ from hrpro.core.errors import HRProError, RunError
 from hrpro.core.timeline import Timeline
 from hrpro.settings import build
 from hrpro.training.checkpoint import checksum
+from hrpro.video.origin import Origin
 
 FORMAT = 1
 FOLDER, DESCRIPTION = "model", "model.json"
@@ -26,13 +28,19 @@ FOLDER, DESCRIPTION = "model", "model.json"
 
 @dataclass(frozen=True, eq=False)
 class Stored:
-    """All that a model is: settings, classes, feature dimension, snippet grid, and weights by stage."""
+    """All that a model is: settings, classes, feature dimension, snippet grid, and weights by stage.
+
+    min_score: from which score on a detection is shown to people. origin: how its features were made; None:
+    elsewhere.
+    """
 
     config: Config
     classes: tuple[str, ...]
     dimension: int
     timeline: Timeline
     networks: Mapping[str, Mapping[str, Tensor]]
+    min_score: float = 0.0
+    origin: Origin | None = None
 
 
 def write_model(path: Path, stored: Stored) -> None:
@@ -50,6 +58,8 @@ def write_model(path: Path, stored: Stored) -> None:
         "dimension": stored.dimension,
         "timeline": asdict(stored.timeline),
         "config": stored.config.as_dict(),
+        "min_score": stored.min_score,
+        "features": None if stored.origin is None else stored.origin.as_dict(),
     }
     try:
         for rest in (partial, old):
@@ -75,7 +85,7 @@ def write_model(path: Path, stored: Stored) -> None:
 
 def read_model(path: Path) -> Stored:
     """Read a model's folder, or the folder of the run it lies in. RunError says what is missing or broken."""
-    folder = path if (path / DESCRIPTION).is_file() else path / FOLDER
+    folder = _folder(path)
     file = folder / DESCRIPTION
     if not file.is_file():
         begun = (path / "checkpoints").is_dir()
@@ -99,6 +109,8 @@ def read_model(path: Path) -> Stored:
             int(content["dimension"]),
             Timeline(**content["timeline"]),
             {name: load_file(folder / f"{name}.safetensors") for name in names},
+            float(content.get("min_score", 0.0)),
+            Origin.from_dict(content["features"], file) if content.get("features") else None,
         )
     except RunError:
         raise
@@ -106,6 +118,19 @@ def read_model(path: Path) -> Stored:
         raise RunError(f"the model's settings cannot be read: {error}", where=file) from error
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise RunError(f"the model is damaged: {error!r}", where=folder, mend="train it anew") from error
+
+
+def fingerprint(path: Path) -> str:
+    """Tells one model from another: sha256 of its description, which holds its weights' checksums.
+
+    Empty for a folder without a model, which ``read_model`` will say.
+    """
+    file = _folder(path) / DESCRIPTION
+    return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else ""
+
+
+def _folder(path: Path) -> Path:
+    return path if (path / DESCRIPTION).is_file() else path / FOLDER
 
 
 def _umask() -> int:

@@ -8,7 +8,7 @@ from inspect import getdoc
 from typing import Any
 
 from jsonargparse import ArgumentParser, DefaultHelpFormatter, set_parsing_settings
-from jsonargparse.typing import NonNegativeInt
+from jsonargparse.typing import NonNegativeInt, PositiveInt
 
 import hrpro
 from hrpro.config import Config
@@ -46,7 +46,7 @@ def parse(words: list[str]) -> tuple[str, dict[str, Any]]:
     )
     verbs = parser.add_subcommands(dest="verb", metavar="VERB", title="verbs", description=None)
     owners: dict[str, ArgumentParser] = {}
-    for tell in (_inspect, _train, _predict, _evaluate, _demo):
+    for tell in (_inspect, _extract, _train, _predict, _evaluate, _convert, _demo):
         name, about = tell.__name__.strip("_"), getdoc(tell) or ""
         owners[name] = ArgumentParser(description=about, formatter_class=_Help, print_config=None, **_STRICT)
         tell(owners[name])
@@ -61,9 +61,14 @@ def parse(words: list[str]) -> tuple[str, dict[str, Any]]:
     except argparse.ArgumentError as error:
         own = owners.get(words[0], parser)
         theirs = rf'\b{re.escape(words[0])}\.(\w+)|Parser key "(\w+)"'
-        fault = re.sub(theirs, lambda key: "--" + (key[1] or key[2]).replace("_", "-"), str(error))
+        bare = {action.dest: str(action.metavar) for action in own._actions if not action.option_strings}
+        known = {
+            name: bare.get(name) or f"--{name.replace('_', '-')}" for name in re.findall(r"\w+", str(error))
+        }
+        fault = re.sub(theirs, lambda key: known[key[1] or key[2]], str(error))
         word = fault.removeprefix("unrecognized arguments: ").partition(" ")[0].partition("=")[0]
-        near = did_you_mean(word, re.findall(r"--[\w.-]+", own.format_help()))
+        unknown = fault.startswith("unrecognized")
+        near = did_you_mean(word, re.findall(r"--[\w.-]+", own.format_help())) if unknown else None
         raise ConfigError(fault, mend=near or f"{own.prog} --help lists the options") from None
     return given.verb, given[given.verb].as_dict() | ({"settings": vars(texts)} if vars(texts) else {})
 
@@ -79,22 +84,58 @@ def _inspect(verb: ArgumentParser) -> None:
     verb.add_argument("--points", metavar="TABLE", help=_POINTS)
 
 
+def _extract(verb: ArgumentParser) -> None:
+    """Make features of video files, once each: <id>.safetensors and a manifest in the folder --out.
+
+    An id is the video's path below DIR (or below the list's folder) without its ending. Files that were made
+    before from the same content with the same settings and weights are kept. What cannot be read is told, the
+    others go on, and the exit code is 3. Stopped in any way, the same command goes on where it stood.
+
+    hrpro extract my_videos --out features
+    hrpro extract list.txt --out features --workers 8 --shard 2/4     on the second of four machines
+    hrpro extract my_videos --out features --backbone i3d --weights i3d_weights
+    """
+    verb.add_argument("videos", metavar="VIDEO|DIR|list.txt", help="a video, a folder, or a list of paths")
+    verb.add_argument("--out", required=True, metavar="FEATURES", help="folder for features; made if need be")
+    _extraction(verb)
+    verb.add_argument("--shard", metavar="I/N", help="the I-th of N equal parts of the videos alone (all)")
+    verb.add_argument("--engine", choices=["local"], help="what does the work (local)")
+    verb.add_argument("--quiet", action="store_true", help="show no progress")
+
+
+def _extraction(verb: ArgumentParser) -> None:
+    backbones = "classic, i3d, hub:NAME (of transformers), or another package's (classic)"
+    verb.add_argument("--backbone", metavar="NAME", help=backbones)
+    verb.add_argument("--weights", metavar="PATH", help="where its weights lie, if it needs any")
+    verb.add_argument("--workers", type=PositiveInt, metavar="N", help="processes side by side (1)")
+
+
 def _train(verb: ArgumentParser) -> None:
     """Learn from clicks; model, checkpoints and logs land in the run folder.
+
+    Either from a dataset folder, or from video files and a table of clicks (video,seconds,class): then the
+    features of the clicked videos are extracted first, as by `hrpro extract`.
 
     What follows from the data replaces the defaults below, unless a preset is taken; over that go the
     settings of --config, over them the options below. All of them are written to RUN/config.yaml; curves to
     RUN/logs (CSV and TensorBoard).
 
     hrpro train --data my_data --run run
+    hrpro train --videos my_videos --clicks clicks.csv --run run
     hrpro train --data my_data --run run --resume              after a stop, however hard
     hrpro train --data thumos14 --run run2 --preset thumos14 --snippet.lr 2e-4
     hrpro train --data my_data --print_config > my.yaml        edit, then train with --config my.yaml
     torchrun --standalone --nproc-per-node 2 -m hrpro.cli -- train ...         on two GPUs
     """
     presets = "thumos14, gtea, beoid, activitynet13 or sensor, instead of what follows from the data"
-    verb.usage = "hrpro train --data DIR --run RUN [options] [--SECTION.SETTING VALUE ...]"
+    given = "(--data DIR | --videos DIR --clicks FILE)"
+    verb.usage = f"hrpro train {given} --run RUN [options] [--SECTION.SETTING VALUE ...]"
     verb.add_argument("--data", metavar="DIR", help="dataset folder")
+    verb.add_argument("--videos", metavar="DIR", help="folder, or list, of video files")
+    clicks = "table of clicks in them; a video goes by its path below DIR or by its file's name"
+    verb.add_argument("--clicks", metavar="FILE", help=clicks)
+    verb.add_argument("--features", metavar="DIR", help="where to extract their features to (RUN/features)")
+    _extraction(verb)
     verb.add_argument("--run", metavar="RUN", help="folder of this training; made if need be")
     verb.add_argument("--points", metavar="TABLE", help=_POINTS)
     verb.add_argument("--split", metavar="NAME", help="recordings to learn from (train)")
@@ -112,17 +153,32 @@ def _train(verb: ArgumentParser) -> None:
 
 
 def _predict(verb: ArgumentParser) -> None:
-    """Localize the actions in the recordings of a split.
+    """Localize the actions in video files, or in the recordings of a dataset folder's split.
 
-    Writes their start, end (seconds), class and score in ActivityNet form, best first.
+    Of each video VIDEO it writes OUT/VIDEO.json (all detections: start, end in seconds, class and score, in
+    ActivityNet form, best first), .csv, .srt and .vtt (those from the score on that suited the clicks of the
+    training best), and detections.json of all videos. What cannot be read is told, the others go on, and the
+    exit code is 3. Of a split it writes one file, in ActivityNet form.
 
+    hrpro predict --run run --video my_videos --out found
+    hrpro predict --run run --video film.mp4 --out found --min-score 0.5 --render
     hrpro predict --run run --data my_data --split test --out detections.json
     """
     verb.add_argument("--run", required=True, metavar="RUN", help="folder of a finished training")
-    verb.add_argument("--data", required=True, metavar="DIR", help="dataset folder")
-    verb.add_argument("--split", metavar="NAME", help="recordings to localize actions in (test)")
-    verb.add_argument("--out", required=True, metavar="FILE", help="where to write detections")
+    verb.add_argument("--video", metavar="VIDEO|DIR|list.txt", help="a video, a folder, or a list of paths")
+    verb.add_argument("--data", metavar="DIR", help="dataset folder")
+    verb.add_argument("--split", metavar="NAME", help="recordings of DIR to localize actions in (test)")
+    verb.add_argument("--out", required=True, metavar="OUT", help="folder for files; with --data, a file")
+    verb.add_argument(
+        "--min-score", type=float, metavar="S", help="what .csv, .srt, .vtt show (the model's own)"
+    )
+    verb.add_argument("--render", action="store_true", help="also write VIDEO.annotated.mp4, without sound")
+    verb.add_argument("--weights", metavar="PATH", help="of the backbone, if not where they were at training")
+    verb.add_argument(
+        "--workers", type=NonNegativeInt, metavar="N", help="processes side by side (0: only this)"
+    )
     verb.add_argument("--device", metavar="NAME", help="auto, cpu, cuda, cuda:N or mps (auto)")
+    verb.add_argument("--quiet", action="store_true", help="show no progress")
 
 
 def _evaluate(verb: ArgumentParser) -> None:
@@ -146,6 +202,29 @@ def _evaluate(verb: ArgumentParser) -> None:
     own("--json", metavar="FILE", help="write the figures there too")
     own("--csv", metavar="FILE", help="write the table there too")
     own("--diagnose", action="store_true", help="also count the kinds of errors at tIoU 0.5")
+
+
+def _convert(verb: ArgumentParser) -> None:
+    """Turn clicks and segments from one tool's format into another's.
+
+    Reads and writes: activitynet, activitynet-results, audacity, boris, elan, fiftyone, label-studio, lacp,
+    seconds, sfnet, soccernet, via. Writes only: srt, webvtt. If --from and --to do not say, what SRC is in is
+    told by its content, and what OUT is to be by its name (.csv, .json, .eaf, .tsv, .vtt, .srt). A fault in
+    SRC is told with its line or key, and nothing is written then. What OUT cannot hold is told in one line.
+
+    hrpro convert via_project.json clicks.csv
+    hrpro convert thumos14/point_gaussian.csv clicks.csv --fps thumos14/gt_full.json
+    hrpro convert my_eaf_files clicks.csv                      a folder of files is read as one
+    hrpro convert detections.json subtitles/ --to webvtt       a folder of files, one a video
+    """
+    own = verb.add_argument
+    own("source", metavar="SRC", help="file, or folder of files")
+    own("out", metavar="OUT", help="file; or folder, with a slash at its end, for one file a video")
+    own("--from", dest="source_format", metavar="F", help="format of SRC (by its content)")
+    own("--to", dest="target_format", metavar="F", help="format of OUT (by its name)")
+    fps = "frames a second, or an ActivityNet JSON that has each video's, where SRC has none"
+    own("--fps", metavar="N|FILE", help=fps)
+    own("--force", action="store_true", help="overwrite OUT")
 
 
 def _demo(verb: ArgumentParser) -> None:

@@ -6,7 +6,7 @@ import errno
 import os
 import tempfile
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from hrpro.localizer import HRPro
 from hrpro.model_file import FOLDER
 from hrpro.settings import build, read_layer
 from hrpro.training.checkpoint import differences
+from hrpro.video.store import common_origin
 
 SETTINGS = "config.yaml"
 
@@ -65,10 +66,15 @@ def train_run(
     return model
 
 
-def _check_begun(run: Path, config: Config, resume: bool) -> None:
-    begun = run_settings(run)
+def check_free(run: Path, resume: bool) -> None:
+    """RunError if a trained model lies there and it is not to be resumed."""
     if (run / FOLDER).exists() and not resume:
         raise RunError("holds a trained model already", where=run, mend="take another folder, or remove it")
+
+
+def _check_begun(run: Path, config: Config, resume: bool) -> None:
+    begun = run_settings(run)
+    check_free(run, resume)
     if begun is None or not any((run / "checkpoints").glob("[!.]*")):
         return
     if not resume:
@@ -96,6 +102,7 @@ def predict_split(run: Path, data: Path, split: str, out: Path, device: str = "a
     model = HRPro.load(run, device=pick_device(device))
     dataset = open_dataset(data)
     recordings = dataset.recordings(split)
+    _compare_origins(recordings, model)
     _compare_rates(dataset.layout.timeline, model)
     shown = Console(stderr=True)
     seen = track(recordings, f"predict {split}", console=shown, transient=True, disable=not shown.is_terminal)
@@ -138,6 +145,25 @@ def pick_device(name: str) -> torch.device:
     if not there.get(kind, False) or not (numbered or name == kind):
         raise ConfigError(f"this machine, or this PyTorch, has no device {name!r}", where="--device")
     return torch.device(name)
+
+
+def _compare_origins(recordings: Sequence[Recording], model: HRPro) -> None:
+    """DataError, saying what differs, if these features were made otherwise than those of the training."""
+    origin = common_origin((recording.features.path, recording.timeline) for recording in recordings)
+    if model.origin is None:
+        return
+    if origin is None:
+        warnings.warn(
+            "these features do not say how they were made; those of the training were made by "
+            f"{model.origin.spec.name} {model.origin.spec.version}",
+            stacklevel=3,
+        )
+    elif differs := origin.difference(model.origin):
+        raise DataError(
+            f"the model learned from other features: {differs}",
+            where=recordings[0].features.path,
+            mend=f"extract these with --backbone {model.origin.backbone} and the same weights",
+        )
 
 
 def _compare_rates(timeline: Timeline, model: HRPro) -> None:

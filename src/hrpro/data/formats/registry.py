@@ -1,0 +1,76 @@
+"""All formats by name, and which of them a file is in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hrpro.core.annotations import Detection
+from hrpro.core.errors import ConfigError, DataError
+from hrpro.data.faults import did_you_mean
+from hrpro.data.formats import (
+    activitynet_files,
+    audacity,
+    boris,
+    elan,
+    fiftyone,
+    labelstudio,
+    lacp,
+    seconds,
+    sfnet,
+    soccernet,
+    subtitles,
+    via,
+)
+from hrpro.data.formats.form import Format, Source
+from hrpro.data.formats.neutral import Annotations
+
+# In the order in which a file is held against them: what names itself first, bare columns last.
+_ALL = (
+    elan.FORMAT,
+    activitynet_files.TRUTH,
+    activitynet_files.RESULTS,
+    via.FORMAT,
+    labelstudio.FORMAT,
+    soccernet.FORMAT,
+    fiftyone.FORMAT,
+    subtitles.VTT,
+    boris.FORMAT,
+    lacp.FORMAT,
+    seconds.FORMAT,
+    audacity.FORMAT,
+    sfnet.FORMAT,
+    subtitles.SRT,
+)
+FORMATS = {form.name: form for form in _ALL}
+
+
+def by_name(name: str) -> Format:
+    """The format of this name; ConfigError, with the names there are, if there is none."""
+    if name not in FORMATS:
+        mend = did_you_mean(name, FORMATS) or f"there are: {', '.join(sorted(FORMATS))}"
+        raise ConfigError(f"there is no format {name!r}", mend=mend)
+    return FORMATS[name]
+
+
+def guess_source(source: Source) -> Format:
+    """The format that a file is in, by what stands in it; DataError if it is in none."""
+    for form in _ALL:
+        if form.looks is not None and form.looks(source):
+            return form
+    mend = f"name it with --from: {', '.join(sorted(name for name, form in FORMATS.items() if form.read))}"
+    raise DataError("it is in no format known here", where=source.path, mend=mend)
+
+
+def guess_target(out: Path, annotations: Annotations) -> Format:
+    """The format to write, by the name of ``out``, and for ``.json`` by whether there are scores."""
+    if out.suffix == ".json":
+        segments = [s for video in annotations.videos.values() for s in video.segments]
+        scored = bool(segments) and all(isinstance(s, Detection) for s in segments)
+        return activitynet_files.RESULTS if scored else activitynet_files.TRUTH
+    certain = {".csv": seconds.FORMAT} | {
+        form.suffix: form for form in (elan.FORMAT, boris.FORMAT, subtitles.VTT, subtitles.SRT)
+    }
+    if out.suffix.lower() not in certain:
+        what, mend = "its name does not tell the format to write", f"--to {' | '.join(sorted(FORMATS))}"
+        raise ConfigError(what, where=out, mend=mend)
+    return certain[out.suffix.lower()]

@@ -1,4 +1,4 @@
-# make demo   the whole job on recordings it makes itself, in a few minutes
+# make demo   the whole job on videos it makes itself, in a few minutes
 # make test   the tests
 # make lint   style and types
 #
@@ -28,9 +28,9 @@ lint: .venv/.dev
 		{ echo 'hrpro needs Python 3.10 to 3.13; name one: make PYTHON=python3.12 ...'; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(if $(TORCH_INDEX),$(BIN)/pip install -c constraints.txt --index-url $(TORCH_INDEX) torch)
-	$(BIN)/pip install -c constraints.txt -e .
+	$(BIN)/pip install -c constraints.txt -e '.[video]'
 	touch $@
 
 .venv/.dev: .venv/.demo
-	$(BIN)/pip install -c constraints.txt -e '.[video,dev]'
+	$(BIN)/pip install -c constraints.txt -e '.[video,hub,ray,dev]'
 	touch $@

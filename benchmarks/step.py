@@ -160,10 +160,10 @@ def matmul_rate(rows: int, width: int, seconds: float = 1.0) -> float:
     """FLOP/s of float32 products [rows, width] x [width, width]."""
     left, right = torch.randn(rows, width), torch.randn(width, width)
     for _ in range(2):
-        left @ right
+        _ = left @ right
     count, began = 0, time.perf_counter()
     while time.perf_counter() - began < seconds:
-        left @ right
+        _ = left @ right
         count += 1
     return 2.0 * count * rows * width * width / (time.perf_counter() - began)
 

@@ -78,20 +78,34 @@ def _extract(
     out: str,
     backbone: str = "classic",
     weights: str | None = None,
-    workers: int = 1,
+    workers: int | None = None,
     shard: str | None = None,
     engine: str = "local",
     quiet: bool = False,
 ) -> int:
-    from hrpro.video.extract import extract
-    from hrpro.video.jobs import manifest_path
+    from hrpro.video.extract import LOCAL, extract
+    from hrpro.video.jobs import manifest_name
 
-    assert engine == "local"
-    made = extract(videos, out, backbone=backbone, weights=weights, workers=workers, part=shard, quiet=quiet)
-    return _tell(made, "snippets", manifest_path(Path(out), shard))
+    workers = workers or (1 if engine == LOCAL else 0)
+    made = extract(
+        videos,
+        out,
+        backbone=backbone,
+        weights=weights,
+        workers=workers,
+        part=shard,
+        engine=engine,
+        quiet=quiet,
+    )
+    return _tell(made, "snippets", _inside(out, manifest_name(shard)))
 
 
-def _tell(outcomes: Sequence[Any], unit: str, manifest: Path) -> int:
+def _inside(folder: str, name: str) -> str:
+    """A file in a folder that may be at a URL."""
+    return f"{folder.rstrip('/')}/{name}"
+
+
+def _tell(outcomes: Sequence[Any], unit: str, manifest: str | Path) -> int:
     from rich.console import Console
 
     from hrpro.video.progress import report
@@ -205,13 +219,20 @@ def _predict(
         print(f"{count} detections in {out}")
         return 0
     from hrpro.predictions import predict_videos
-    from hrpro.video.jobs import manifest_path
+    from hrpro.video.extract import RAY
+    from hrpro.video.jobs import manifest_name
 
     if data is not None:
         raise ConfigError("goes without --video", where="--data")
     _only("--data", split=split)
+    if about.get("engine") == RAY:
+        if device not in ("auto", "cpu"):
+            raise ConfigError(
+                "with --engine ray the backbone alone is given GPUs, by itself", where="--device"
+            )
+        device = "cpu"
     found = predict_videos(run, video, out, device=str(pick_device(device)), **about)
-    return _tell(found, "actions", manifest_path(Path(out)))
+    return _tell(found, "actions", _inside(out, manifest_name()))
 
 
 def _only(other: str, **given: Any) -> None:

@@ -26,7 +26,7 @@ from hrpro.proposals.generate import Proposals, generate, predicted_classes
 from hrpro.proposals.suppress import soft_nms
 from hrpro.proposals.threshold import best_threshold
 from hrpro.snippet.ensemble import SnippetEnsemble
-from hrpro.snippet.stage import SnippetScores
+from hrpro.snippet.stage import SnippetScores, SnippetStage
 from hrpro.video.origin import Origin
 from hrpro.video.store import common_origin
 
@@ -224,7 +224,9 @@ def stage_two_input(
 class StageOneViews:
     """A training set as stage 1 sees it: what stage 2 learns from. Features stay in memory if all fit."""
 
-    def __init__(self, snippet: SnippetEnsemble, training_set: TrainingSet, config: Config) -> None:
+    def __init__(
+        self, snippet: SnippetEnsemble | SnippetStage, training_set: TrainingSet, config: Config
+    ) -> None:
         self.names = [recording.id for recording in training_set.recordings]
         self.pools: list[Pool] = []
         self._snippet = snippet

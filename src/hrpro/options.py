@@ -89,18 +89,27 @@ def _extract(verb: ArgumentParser) -> None:
 
     An id is the video's path below DIR (or below the list's folder) without its ending. Files that were made
     before from the same content with the same settings and weights are kept. What cannot be read is told, the
-    others go on, and the exit code is 3. Stopped in any way, the same command goes on where it stood.
+    others go on, and the exit code is 3. Stopped in any way, the same command goes on where it stood. The
+    videos, a list and --out may be at URLs of any kind that fsspec opens, as with s3fs s3://.
 
     hrpro extract my_videos --out features
     hrpro extract list.txt --out features --workers 8 --shard 2/4     on the second of four machines
     hrpro extract my_videos --out features --backbone i3d --weights i3d_weights
+    hrpro extract s3://bucket/videos --out s3://bucket/features --engine ray      on all machines of a cluster
     """
     verb.add_argument("videos", metavar="VIDEO|DIR|list.txt", help="a video, a folder, or a list of paths")
     verb.add_argument("--out", required=True, metavar="FEATURES", help="folder for features; made if need be")
     _extraction(verb)
     verb.add_argument("--shard", metavar="I/N", help="the I-th of N equal parts of the videos alone (all)")
-    verb.add_argument("--engine", choices=["local"], help="what does the work (local)")
+    _engine(verb)
     verb.add_argument("--quiet", action="store_true", help="show no progress")
+
+
+def _engine(verb: ArgumentParser) -> None:
+    engines = (
+        "local, or ray: the cluster of RAY_ADDRESS, or one started here; --workers: of its network (local)"
+    )
+    verb.add_argument("--engine", choices=["local", "ray"], help=engines)
 
 
 def _extraction(verb: ArgumentParser) -> None:
@@ -178,6 +187,7 @@ def _predict(verb: ArgumentParser) -> None:
         "--workers", type=NonNegativeInt, metavar="N", help="processes side by side (0: only this)"
     )
     verb.add_argument("--device", metavar="NAME", help="auto, cpu, cuda, cuda:N or mps (auto)")
+    _engine(verb)
     verb.add_argument("--quiet", action="store_true", help="show no progress")
 
 
@@ -228,7 +238,7 @@ def _convert(verb: ArgumentParser) -> None:
 
 
 def _demo(verb: ArgumentParser) -> None:
-    """The whole job on recordings it makes itself: clicks, training, detections, mAP.
+    """The whole job on videos it makes itself: clicks, features, training, detections, mAP.
 
     Takes a few minutes on two CPU cores and shows where everything lands.
     """

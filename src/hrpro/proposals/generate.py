@@ -47,9 +47,7 @@ class GenerateConfig:
         if not (math.isfinite(self.outer) and self.outer >= 0):
             raise ConfigError(f"must be 0 or more, not {self.outer}", where="outer")
         if not (self.class_thresholds or self.attention_thresholds):
-            raise ConfigError(
-                "no threshold is given", where="class_thresholds", mend="give at least one"
-            )
+            raise ConfigError("no threshold is given", where="class_thresholds", mend="give at least one")
 
 
 @dataclass(frozen=True, eq=False)

@@ -92,10 +92,10 @@ def here(
 
 def manifest_path(folder: Path, part: str | None = None) -> Path:
     """Where the manifest lies; a shard ``part``, "I/N", has one of its own."""
-    return folder / manifestname_of(part)
+    return folder / manifest_name(part)
 
 
-def manifestname_of(part: str | None = None) -> str:
+def manifest_name(part: str | None = None) -> str:
     """What the manifest is called in its folder."""
     return "manifest.jsonl" if part is None else f"manifest-{part.replace('/', '-of-')}.jsonl"
 

@@ -57,10 +57,11 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def peace(videos: Path) -> dict[str, bytes]:
+def peace(videos: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """What the local engine makes of them."""
-    extract(videos, videos.parent / "peace")
-    return files(videos.parent / "peace")
+    out = tmp_path_factory.mktemp("peace")
+    extract(videos, out)
+    return files(out)
 
 
 @pytest.fixture(scope="module")

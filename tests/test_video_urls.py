@@ -32,9 +32,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def peace(folder: Path) -> dict[str, bytes]:
-    extract(folder, folder.parent / "peace")
-    return {id: (folder.parent / f"peace/{id}.safetensors").read_bytes() for id in ("a", "deep/b")}
+def peace(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    out = tmp_path_factory.mktemp("peace")
+    extract(folder, out)
+    return {id: (out / f"{id}.safetensors").read_bytes() for id in ("a", "deep/b")}
 
 
 @pytest.fixture

@@ -43,8 +43,9 @@ ATTEMPTS = 2
 def on_ray(parts: Parts[M], workers: int = 0) -> Engine[M | Afar[M]]:
     """The engine on the cluster that RAY_ADDRESS names, on one that runs here, or on one it starts here.
 
-    workers: chunks at once in the network stage; 0: as many as there are GPUs or cores for it. Paths must be
-    the same on all machines. ConfigError if Ray is not installed or cannot be reached.
+    workers: chunks at once in the network stage; 0: as many as there are GPUs or cores for it. All machines
+    need hrpro, and see paths alike (videos, results, the run, weights). ConfigError if Ray is not installed
+    or cannot be reached.
     """
     try:
         import hrpro.video.ray_stages  # noqa: F401
@@ -65,11 +66,9 @@ def on_ray(parts: Parts[M], workers: int = 0) -> Engine[M | Afar[M]]:
                             continue
                         del waiting[number]
                         yield number, entry
+        lost = RunError("the workers or machines that had it were lost, each time")
         for number, job in waiting.items():
-            yield (
-                number,
-                replace(failure(job, RunError("what it was worked on was lost, each time")), stop=False),
-            )
+            yield number, replace(failure(job, lost), stop=False)
 
     return engine
 

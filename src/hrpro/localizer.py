@@ -84,12 +84,14 @@ class HRPro:
         if config.stages == 2:
             views = StageOneViews(snippet, training_set, config)
             instance = InstanceStage.fit(training_set.classes, views, config.instance, **kept)
-        self.config, self.snippet, self.instance = config, snippet, instance
-        self.timeline, self.origin = training_set.recordings[0].timeline, origin
-        self.min_score = best_threshold(
-            (self.predict(item.features.read_float32(), item.timeline), training_set.clicks[item.id])
+        fitted = HRPro(config)
+        fitted.snippet, fitted.instance = snippet, instance
+        fitted.timeline, fitted.origin = training_set.recordings[0].timeline, origin
+        fitted.min_score = best_threshold(
+            (fitted.predict(item.features.read_float32(), item.timeline), training_set.clicks[item.id])
             for item in training_set.recordings
         )
+        vars(self).update(vars(fitted) | {"_given": self._given})
         return self
 
     def predict(self, features: NDArray[np.floating], timeline: Timeline | None = None) -> Detections:

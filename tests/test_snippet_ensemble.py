@@ -13,7 +13,7 @@ from hrpro.snippet.ensemble import SnippetEnsemble
 from hrpro.snippet.stage import SnippetStage
 from tiny_sets import SNIPPET, tiny_config, usual
 
-THREE = replace(SNIPPET, members=3)
+THREE = replace(SNIPPET, members=3, exemplar_weight=0)
 
 
 @pytest.fixture(scope="module")

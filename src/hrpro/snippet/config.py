@@ -22,6 +22,10 @@ class SnippetConfig(TrainingConfig):
     members: int = 4
     """Networks that differ in their seed alone and whose scores are averaged (ours; 1 is the paper's). Each
     costs a whole training."""
+    exemplar_weight: float = 0.5
+    """Weight of the exemplars' P beside the networks' (ours; 0, the paper's, does without exemplars)."""
+    exemplars: int = 3000
+    """Training snippets at most that recordings are compared with."""
     hidden: int = 256
     """Width of the embedded features; 0 takes the input's own dimension D, as the paper does."""
     blocks: int = 1
@@ -69,13 +73,19 @@ class SnippetConfig(TrainingConfig):
         for name in ("hidden", "blocks", "feedforward"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"must be 0 or more, not {getattr(self, name)}", where=name)
-        for name in ("members", "heads"):
+        for name in ("members", "heads", "exemplars"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"must be at least 1, not {getattr(self, name)}", where=name)
         for name in ("input_dropout", "block_dropout", "dropout"):
             if not 0 <= getattr(self, name) < 1:
                 raise ConfigError(f"must lie in [0, 1), not {getattr(self, name)}", where=name)
-        for name in ("action_threshold", "background_threshold", "instance_balance", "momentum"):
+        for name in (
+            "action_threshold",
+            "background_threshold",
+            "instance_balance",
+            "momentum",
+            "exemplar_weight",
+        ):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"must lie in [0, 1], not {getattr(self, name)}", where=name)
         for name in ("focal_gamma", "attention_weight", "contrast_weight", "time_warp"):

@@ -1,12 +1,13 @@
-"""Several stage-1 networks that differ in their seed alone, read as one: their scores are averaged (ours).
+"""Several stage-1 networks that differ in their seed alone, and exemplars, read as one (ours).
 
 On small sets one network's luck decides some points of mAP. The mean of a few has less of it, and its scores
-are what stage 2 can build on: ``docs/findings.md`` holds the measurements.
+are what stage 2 can build on; ``exemplars`` err elsewhere than networks do. ``docs/findings.md`` holds the
+measurements.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,26 +18,50 @@ from torch import Tensor
 
 from hrpro.data.training_set import TrainingSet
 from hrpro.snippet.config import SnippetConfig
+from hrpro.snippet.exemplars import NAMES, Exemplars
 from hrpro.snippet.stage import SnippetScores, SnippetStage
+
+OnRow = Callable[[Any], None]
 
 
 class SnippetEnsemble:
-    """Stage 1 as the localizer uses it: ``config.members`` networks, each a ``SnippetStage``."""
+    """Stage 1 as the localizer uses it: ``config.members`` networks, each a ``SnippetStage``, and exemplars.
+
+    ``exemplars`` is None without training, and where ``config.exemplar_weight`` is 0.
+    """
 
     def __init__(self, classes: Sequence[str], dimension: int, config: SnippetConfig) -> None:
         self.config = config
         self.members = tuple(SnippetStage(classes, dimension, own) for own in _each(config))
+        self.exemplars: Exemplars | None = None
 
     @classmethod
-    def fit(cls, training_set: TrainingSet, config: SnippetConfig, **kept: Any) -> SnippetEnsemble:
-        """Train the members one after the other; arguments and errors are those of ``SnippetStage.fit``."""
+    def fit(
+        cls, training_set: TrainingSet, config: SnippetConfig, *, on_row: OnRow | None = None, **kept: Any
+    ) -> SnippetEnsemble:
+        """Train the members one after the other, then the exemplars on what they say.
+
+        Arguments and errors are those of ``SnippetStage.fit``. The rows that ``on_row`` is given also have
+        the number of their ``member``, from 0 on.
+        """
         ensemble = cls.__new__(cls)
         ensemble.config = config
         names = ["snippet"] if config.members == 1 else [f"snippet-{m + 1}" for m in range(config.members)]
         ensemble.members = tuple(
-            SnippetStage.fit(training_set, own, name=name, **kept)
-            for name, own in zip(names, _each(config), strict=True)
+            SnippetStage.fit(training_set, own, name=name, **kept, on_row=_of_member(member, on_row))
+            for member, (name, own) in enumerate(zip(names, _each(config), strict=True))
         )
+        ensemble.exemplars = None
+        if config.exemplar_weight:
+            network = ensemble.members[0].network
+            ensemble.exemplars = Exemplars.fit(
+                training_set,
+                lambda features_td: ensemble.scores(features_td).activation_tc,
+                mean=network.mean,
+                deviation=network.deviation,
+                number=config.exemplars,
+                seed=config.seed,
+            )
         return ensemble
 
     @property
@@ -54,27 +79,41 @@ class SnippetEnsemble:
         return sum(member.width for member in self.members)
 
     def scores(self, features_td: NDArray[np.floating]) -> SnippetScores:
-        """As ``SnippetStage.scores``: means of S, A and P = S * A, embedded features side by side."""
+        """As ``SnippetStage.scores``: means of S, A and P = S * A, embedded features side by side.
+
+        The exemplars' P' is then mixed into P.
+        """
         each = [member.scores(features_td) for member in self.members]
+        activation_tc = np.mean([one.activation_tc for one in each], axis=0)
+        if self.exemplars is not None:
+            weight = np.float32(self.config.exemplar_weight)
+            activation_tc += weight * (self.exemplars.activation(features_td) - activation_tc)
         return SnippetScores(
             np.mean([one.class_tc for one in each], axis=0),
             np.mean([one.attention_t for one in each], axis=0),
-            np.mean([one.activation_tc for one in each], axis=0),
+            activation_tc,
             np.concatenate([one.embedded_td for one in each], axis=1),
         )
 
     def to(self, device: str | torch.device) -> SnippetEnsemble:
         for member in self.members:
             member.network.to(device)
+        if self.exemplars is not None:
+            self.exemplars.to(device)
         return self
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Weights of all members, by ``member.name``."""
+        """Weights of all members, by ``member.name``, and ``exemplars.name``."""
         states = [member.network.state_dict() for member in self.members]
-        return {f"{m}.{name}": tensor for m, state in enumerate(states) for name, tensor in state.items()}
+        weights = {f"{m}.{name}": tensor for m, state in enumerate(states) for name, tensor in state.items()}
+        held = {} if self.exemplars is None else self.exemplars.tensors
+        return weights | {f"exemplars.{name}": tensor for name, tensor in held.items()}
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
-        """RuntimeError if the weights are not those of so many such networks."""
+        """RuntimeError if the weights are not those of so many such networks and of exemplars."""
+        if self.config.exemplar_weight:
+            held = {name: state[key] for name in NAMES if (key := f"exemplars.{name}") in state}
+            self.exemplars = Exemplars.checked(held, len(self.classes), self.dimension)
         expected = self.state_dict().keys()
         if state.keys() != expected:
             raise RuntimeError(f"{len(state.keys() ^ expected)} weights are missing or too many")
@@ -83,6 +122,10 @@ class SnippetEnsemble:
                 name.partition(".")[2]: tensor for name, tensor in state.items() if name.startswith(f"{m}.")
             }
             member.network.load_state_dict(own)
+
+
+def _of_member(member: int, on_row: OnRow | None) -> OnRow | None:
+    return None if on_row is None else lambda row: on_row({"member": member, **row})
 
 
 def _each(config: SnippetConfig) -> list[SnippetConfig]:

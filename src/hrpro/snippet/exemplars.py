@@ -1,0 +1,119 @@
+"""Stage 1 read a second time, by likeness to the training's own snippets: kernel ridge regression (ours).
+
+The networks see a snippet through few prototypes and through its neighbours, and on small sets they mistake
+one class for another. The exemplars see it alone and remember the training snippet by snippet: with z_i some
+of these (all, if they are few), x standardised as in the networks, and k(x, z) = exp(-gamma |x - z|^2 / m),
+m the median of |x - z|^2,
+
+    P'(x) = mean + sum_i alpha_i k(x, z_i),
+    alpha = argmin sum_n (P(x_n) - P'(x_n))^2 + ridge * alpha^T K alpha.
+
+It learns from the P that the networks give the training recordings, of the classes clicked there; the labels
+are no better than theirs, but its mistakes on other recordings are others, and the mean of both has fewer.
+``docs/findings.md`` holds the measurements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from itertools import pairwise
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hrpro.data.training_set import TrainingSet
+
+Scores = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+
+GAMMA, RIDGE = 0.5, 0.1  # half or twice of either does as well
+NAMES = ("snippets", "alpha", "offset", "bandwidth", "mean", "deviation")
+
+
+class Exemplars:
+    """P' [T, C] of features [T, D]. ``tensors`` are all that it is: see NAMES."""
+
+    def __init__(self, tensors: Mapping[str, Tensor]) -> None:
+        self.tensors = dict(tensors)
+
+    @classmethod
+    def fit(
+        cls,
+        training_set: TrainingSet,
+        activation: Scores,
+        *,
+        mean: Tensor,
+        deviation: Tensor,
+        number: int,
+        seed: int,
+    ) -> Exemplars:
+        """Learn from ``activation``, which gives P [T, C] of a recording's features [T, D].
+
+        mean, deviation [D]: of the features of the training. number: exemplars at most. Features are read
+        one recording at a time; memory grows with ``number`` squared alone.
+        """
+        recordings = training_set.recordings
+        starts = np.cumsum([0, *(item.features.shape[0] for item in recordings)])
+        total = int(starts[-1])
+        rng = np.random.default_rng(seed)
+        chosen = np.sort(rng.choice(total, min(number, total), replace=False))
+
+        def standardised(index: int) -> Tensor:
+            features_td = torch.from_numpy(recordings[index].features.read_float32())
+            return (features_td - mean.cpu()) / deviation.cpu()
+
+        parts = [chosen[(chosen >= low) & (chosen < high)] - low for low, high in pairwise(starts)]
+        snippets = torch.cat([standardised(i)[part] for i, part in enumerate(parts) if len(part)])
+        # Of some, since a median of all pairs would need as much memory again.
+        some = snippets[torch.from_numpy(rng.permutation(len(snippets))[:1000])]
+        bandwidth = (_squares(some, some).median() / GAMMA).clamp_min(1e-12)
+        count, classes = len(snippets), len(training_set.classes)
+        gram, right = (torch.zeros(count, width, dtype=torch.float64) for width in (count, classes))
+        kernel_sum, target_sum = torch.zeros(count, dtype=torch.float64), torch.zeros(classes).double()
+        for index, recording in enumerate(recordings):
+            target_tc = activation(recording.features.read_float32())
+            clicked = {click.label for click in training_set.clicks[recording.id]}
+            known = torch.tensor([label in clicked for label in training_set.classes])
+            target = (torch.from_numpy(target_tc) * known).double()
+            kernel = torch.exp(-_squares(standardised(index), snippets) / bandwidth).double()
+            gram += kernel.T @ kernel
+            right += kernel.T @ target
+            kernel_sum += kernel.sum(0)
+            target_sum += target.sum(0)
+        offset = target_sum / total
+        right -= torch.outer(kernel_sum, offset)
+        within = torch.exp(-_squares(snippets, snippets) / bandwidth).double()
+        gram += RIDGE * (within + within.T) / 2
+        gram.diagonal().add_(1e-6)  # equal snippets make it singular
+        alpha = torch.linalg.solve(gram, right)
+        parts_of_it = (snippets, alpha.float(), offset.float(), bandwidth[None], mean, deviation)
+        return cls({name: tensor.cpu().clone() for name, tensor in zip(NAMES, parts_of_it, strict=True)})
+
+    @classmethod
+    def checked(cls, tensors: Mapping[str, Tensor], classes: int, dimension: int) -> Exemplars:
+        """RuntimeError if these are not the tensors of exemplars for so many classes and dimensions."""
+        count = len(tensors["snippets"]) if "snippets" in tensors else 0
+        shapes = [(count, dimension), (count, classes), (classes,), (1,), (dimension,), (dimension,)]
+        for name, shape in zip(NAMES, shapes, strict=True):
+            if name not in tensors or tensors[name].shape != shape:
+                raise RuntimeError(f"exemplars.{name} is missing or has a size mismatch")
+        return cls(tensors)
+
+    @torch.inference_mode()
+    def activation(self, features_td: NDArray[np.float32]) -> NDArray[np.float32]:
+        """P' [T, C] in [0, 1]."""
+        held = self.tensors
+        x_td = torch.from_numpy(np.ascontiguousarray(features_td, np.float32)).to(held["mean"].device)
+        squares = _squares((x_td - held["mean"]) / held["deviation"], held["snippets"])
+        found_tc = torch.exp(-squares / held["bandwidth"]) @ held["alpha"] + held["offset"]
+        return found_tc.clamp(0, 1).cpu().numpy()
+
+    def to(self, device: str | torch.device) -> Exemplars:
+        self.tensors = {name: tensor.to(device) for name, tensor in self.tensors.items()}
+        return self
+
+
+def _squares(x_td: Tensor, z_md: Tensor) -> Tensor:
+    """|x - z|^2 [T, M] of every pair, as a matrix product."""
+    return (x_td.square().sum(1)[:, None] + z_md.square().sum(1) - 2 * x_td @ z_md.T).clamp_min_(0)

@@ -1,12 +1,14 @@
 """What the classic backbone costs and what each of its parts is worth.
 
-    python benchmarks/backbones.py [--speed | --worth] [--data DIR]
+    python benchmarks/backbones.py [--speed | --worth | --memory [--hours 2]] [--data DIR]
 
 Speed: how many times faster than real time each part is, on one core, on a 320 x 240 video. Worth: a fully
 supervised linear probe (ridge regression on the snippets' true classes) on held-out TRAINING recordings, with
 each part left out and alone; it reads segments, which no training does. Recordings share scenes, so they
 are cut at their segments' borders and the clips dealt to three folds such that alike-looking clips of a class
 stay together; figures are means over three deals. The features that lie beside the videos stand beside ours.
+Memory (only when asked for): highest resident size of a fresh process that extracts a video of 2 minutes, and
+one of ``--hours``, of 5 pictures a second. What grows is the features, held twice while they are joined.
 """
 
 from __future__ import annotations
@@ -14,6 +16,9 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -29,6 +34,8 @@ from numpy.typing import NDArray
 from hrpro.video.backbones.classic import BLOCKS, Classic, colour, gradients, layout, texture
 from hrpro.video.backbones.histograms import camera_motion
 from hrpro.video.decode import frames
+from hrpro.video.extract import extract as extract_files
+from hrpro.video.store import SUFFIX
 
 UCF = Path(__file__).resolve().parents[1].parent / "shared" / "data" / "ucf_untrimmed"
 DEALS, FOLDS, RIDGES = 3, 3, (100, 1000, 10_000)
@@ -198,12 +205,48 @@ def worth(data: Path) -> None:
         line("    alone", ours[:, part])
 
 
+def memory(hours: float) -> None:
+    from decode import render  # the benchmark beside this one
+
+    peaks, sizes = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        for minutes in (2.0, 60 * hours):
+            video = render(Path(folder) / f"{minutes:g}min.mp4", 320, 240, seconds=60 * minutes, rate=5)
+            command = [sys.executable, __file__, "--peak", str(video)]
+            said = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+            peaks.append(float(said[0]))
+            sizes.append(float(said[1]))
+            print(
+                f"{minutes:6g} min: highest memory {peaks[-1]:7.1f} MiB, features {sizes[-1]:6.2f} MiB",
+                flush=True,
+            )
+    more, made = peaks[1] - peaks[0], sizes[1] - sizes[0]
+    print(f"{hours:g} h above 2 minutes: {more:.1f} MiB, {made:.1f} MiB of features")
+
+
+def extract_one(video: Path) -> None:
+    """What ``memory`` has a fresh process do: prints its peak, and the size of the features, in MiB."""
+    from decode import peak_mib
+
+    with tempfile.TemporaryDirectory() as out:
+        (entry,) = extract_files(video, out)
+        assert entry.state == "done", entry
+        print(peak_mib(), (Path(out) / f"{entry.id}{SUFFIX}").stat().st_size / 2**20)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Cost and worth of the classic backbone's parts.")
     parser.add_argument("--data", type=Path, default=UCF, help="data set with videos/ beside its features")
     parser.add_argument("--speed", action="store_true", help="only that")
     parser.add_argument("--worth", action="store_true", help="only that")
+    parser.add_argument("--memory", action="store_true", help="that of a whole extraction, and nothing else")
+    parser.add_argument("--hours", type=float, default=2.0, help="of the long video of --memory")
+    parser.add_argument("--peak", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.peak:
+        return extract_one(options.peak)
+    if options.memory:
+        return memory(options.hours)
     if not (options.data / "videos").is_dir():
         raise SystemExit(f"{options.data} has no videos/")
     cv2.setNumThreads(1)

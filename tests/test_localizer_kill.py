@@ -6,19 +6,15 @@ As in test_training_kill, this file run as a script imports everything once; eac
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 from hrpro.localizer import HRPro
+from killing import die, forked, needs_fork, nursery
 from tiny_sets import tiny_config, usual
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and SIGKILL")
+pytestmark = needs_fork
 
 CONFIG = tiny_config(snippet={"checkpoint_every": 0, "members": 2}, instance={"checkpoint_every": 0})
 # Rows are given before their step's checkpoint: the first step is lost, later ones stand at the one before.
@@ -34,22 +30,9 @@ def train(root: Path, run: Path, kill: tuple[str, int] | None) -> None:
 
     def on_row(row: dict[str, float]) -> None:
         if kill == ("instance" if "regression" in row else "snippet", row["step"]):
-            os.kill(os.getpid(), signal.SIGKILL)
+            die()
 
     HRPro(CONFIG).fit(usual(root / "data"), run_dir=run, resume=True, on_row=on_row).save(run / "model")
-
-
-def forked(work: Callable[[], None]) -> int:
-    """Exit code of a forked process that does ``work``, or minus the signal that ended it."""
-    pid = os.fork()
-    if pid == 0:
-        try:
-            work()
-            os._exit(0)
-        except BaseException as error:  # a child must never go on with the parent's work
-            print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
-            os._exit(1)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
 def main(root: Path) -> list[int]:
@@ -59,16 +42,7 @@ def main(root: Path) -> list[int]:
 
 
 def test_a_run_killed_in_both_stages_ends_with_the_same_model(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, __file__, str(tmp_path)],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == [-signal.SIGKILL] * len(KILLS) + [0, 0], done.stderr
+    assert nursery(__file__, tmp_path) == [-signal.SIGKILL] * len(KILLS) + [0, 0]
     for name in ("model.json", "snippet.safetensors", "instance.safetensors"):
         killed, peace = ((tmp_path / run / "model" / name).read_bytes() for run in ("killed", "peace"))
         assert killed == peace, name

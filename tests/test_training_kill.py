@@ -10,24 +10,21 @@ import json
 import os
 import random
 import signal
-import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 from safetensors.torch import load_file, save_file
 
 from hrpro.training.config import TrainingConfig
 from hrpro.training.loop import train
+from killing import child, die_at_disk_event, ended, forked, needs_fork, nursery
 from training_task import Regression
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and SIGKILL")
+pytestmark = needs_fork
 
 BIG = TrainingConfig(steps=36, batch_size=4, lr=1e-2, checkpoint_every=0, log_every=7, accelerator="cpu")
 SMALL = TrainingConfig(steps=2, batch_size=4, lr=1e-2, checkpoint_every=0, log_every=1, accelerator="cpu")
-DISK_EVENTS = ("open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.scandir", "shutil.rmtree")
 
 
 def run(config: TrainingConfig, width: int, folder: Path, resume: bool) -> None:
@@ -38,24 +35,6 @@ def run(config: TrainingConfig, width: int, folder: Path, resume: bool) -> None:
     save_file(tensors, folder / "final.safetensors")
     rows = [{k: v for k, v in row.items() if k != "step_seconds"} for row in weights.history]
     (folder / "history.json").write_text(json.dumps(rows))
-
-
-def child(work: Callable[[], None]) -> int:
-    """Fork a process that does ``work``; returns its id."""
-    pid = os.fork()
-    if pid == 0:
-        try:
-            work()
-            os._exit(0)
-        except BaseException as error:  # a child must never go on with the parent's work
-            print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
-            os._exit(1)
-    return pid
-
-
-def ended(pid: int) -> int:
-    """Wait for a child; its exit code, or minus the signal that ended it."""
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
 def kill_at_random(root: Path) -> dict[str, int]:
@@ -75,28 +54,18 @@ def kill_at_random(root: Path) -> dict[str, int]:
         found["kills"] += 1
         found["while_writing"] += bool(list(folder.glob("checkpoints/.snippet-*")))
         found["after_a_checkpoint"] += bool(list(folder.glob("checkpoints/snippet-*")))
-    assert ended(child(lambda: run(BIG, 1024, root / "peace", resume=False))) == 0
+    assert forked(lambda: run(BIG, 1024, root / "peace", resume=False)) == 0
     return found
 
 
-def kill_at_event(config: TrainingConfig, folder: Path, nth: int) -> None:
-    """Train, but die by SIGKILL just before the ``nth`` operation on a file or folder of the run."""
-    count = 0
-
-    def hook(event: str, arguments: tuple[object, ...]) -> None:
-        nonlocal count
-        if event in DISK_EVENTS and str(folder) in str(arguments[0]):
-            count += 1
-            if count == nth:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-    sys.addaudithook(hook)
+def run_to_event(config: TrainingConfig, folder: Path, nth: int) -> None:
+    die_at_disk_event(folder, nth)
     run(config, 16, folder, resume=True)
 
 
 def kill_at_every_event(root: Path) -> dict[str, int]:
     """Kill a small run before its first, second, ... operation on the disk; each time resume to the end."""
-    assert ended(child(lambda: run(SMALL, 16, root / "peace", resume=False))) == 0
+    assert forked(lambda: run(SMALL, 16, root / "peace", resume=False)) == 0
     expected = (root / "peace" / "final.safetensors").read_bytes()
     history = (root / "peace" / "history.json").read_text()
     nth = 0
@@ -104,30 +73,17 @@ def kill_at_every_event(root: Path) -> dict[str, int]:
         nth += 1
         folder = root / f"killed_{nth}"
         folder.mkdir()
-        code = ended(child(lambda folder=folder, nth=nth: kill_at_event(SMALL, folder, nth)))
+        code = forked(lambda folder=folder, nth=nth: run_to_event(SMALL, folder, nth))
         if code == 0:
             return {"kills": nth - 1}
         assert code == -signal.SIGKILL, code
-        assert ended(child(lambda folder=folder: run(SMALL, 16, folder, resume=True))) == 0, nth
+        assert forked(lambda folder=folder: run(SMALL, 16, folder, resume=True)) == 0, nth
         assert (folder / "final.safetensors").read_bytes() == expected, nth
         assert (folder / "history.json").read_text() == history, nth
 
 
-def nursery(name: str, root: Path) -> dict[str, int]:
-    done = subprocess.run(
-        [sys.executable, __file__, name, str(root)],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
-
-
 def test_a_run_killed_at_random_moments_ends_with_the_same_bits(tmp_path: Path) -> None:
-    found = nursery("random", tmp_path)
+    found = nursery(__file__, "random", tmp_path)
     assert found["kills"] >= 5
     assert found["while_writing"] >= 1
     assert found["after_a_checkpoint"] >= 3
@@ -141,7 +97,7 @@ def test_a_run_killed_at_random_moments_ends_with_the_same_bits(tmp_path: Path) 
 
 def test_a_run_killed_before_each_single_disk_operation_ends_with_the_same_bits(tmp_path: Path) -> None:
     # Two checkpoints, the second of which removes the first, and the rows of the log.
-    assert nursery("every", tmp_path)["kills"] > 30
+    assert nursery(__file__, "every", tmp_path)["kills"] > 30
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -23,6 +22,7 @@ from torch import Tensor
 from hrpro.core.errors import NonFiniteError
 from hrpro.training.config import TrainingConfig
 from hrpro.training.loop import train
+from killing import script
 from training_task import Fragile, Regression, Stopped, stop_at
 
 # Five recordings on two processes: three and two.
@@ -82,16 +82,8 @@ def worker(out: Path) -> None:
 @pytest.fixture(scope="module")
 def spread(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("spread")
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    done = subprocess.run(
-        [*command, __file__, str(out)],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+    done = script(__file__, out, launcher=launcher)
     (out / "stderr").write_text(done.stderr)
     return out
 

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from hrpro.cli import main
 from hrpro.core.annotations import Detection, Detections
 from hrpro.core.errors import RunError
-from hrpro.video.subtitles import as_srt, as_vtt, write_shown
+from hrpro.data.formats.activitynet import write_detections
+from hrpro.video.subtitles import write_shown
 
 FOUND = [
     Detection(3661.0004, 3662.9996, "jump, <high> & far", 0.75),
@@ -35,24 +37,35 @@ def test_what_is_shown_is_in_order_of_time(tmp_path: Path) -> None:
     ]
 
 
-def test_srt() -> None:
-    cues = as_srt(FOUND[:2]).split("\n\n")
-    assert cues == [
-        "1\n01:01:01,000 --> 01:01:03,000\njump, <high> & far 0.75",
-        '2\n00:00:00,000 --> 00:01:00,000\nsay "hi" --> now 0.50',
-        "",
+def written(tmp_path: Path, found: list[Detection], suffix: str) -> str:
+    write_shown(tmp_path / "a", "a", Detections.from_list(found), 0)
+    return (tmp_path / f"a{suffix}").read_bytes().decode()
+
+
+def test_srt(tmp_path: Path) -> None:
+    assert written(tmp_path, FOUND[:2], ".srt").split("\n\n") == [
+        '1\n00:00:00,000 --> 00:01:00,000\nsay "hi" --> now (0.50)',
+        "2\n01:01:01,000 --> 01:01:03,000\njump, <high> & far (0.75)\n",
     ]
-    assert as_srt([]) == ""
+    assert written(tmp_path, [], ".srt") == ""
 
 
-def test_vtt() -> None:
-    text = as_vtt(FOUND)
+def test_vtt(tmp_path: Path) -> None:
+    text = written(tmp_path, FOUND, ".vtt")
     assert text.startswith("WEBVTT\n\n")
     times = re.findall(r"^(\d\d:\d\d:\d\d\.\d{3}) --> (\d\d:\d\d:\d\d\.\d{3})$", text, re.MULTILINE)
-    assert times[0] == ("01:01:01.000", "01:01:03.000")
+    assert times[-1] == ("01:01:01.000", "01:01:03.000")
     assert len(times) == text.count("-->") == len(FOUND), "an arrow in a label is no cue"
-    assert "jump, &lt;high&gt; &amp; far 0.75" in text
-    assert as_vtt([]) == "WEBVTT\n\n"
+    assert "jump, &lt;high&gt; &amp; far (0.75)" in text
+    assert written(tmp_path, [], ".vtt") == "WEBVTT\n"
+
+
+def test_converted_detections_are_the_same_subtitles(tmp_path: Path) -> None:
+    found = [d for d in FOUND if "\n" not in d.label]
+    write_detections(tmp_path / "all.json", {"a": Detections.from_list(found)})
+    for suffix in (".srt", ".vtt"):
+        assert main(["convert", str(tmp_path / "all.json"), str(tmp_path / f"converted{suffix}")]) == 0
+        assert (tmp_path / f"converted{suffix}").read_bytes().decode() == written(tmp_path, found, suffix)
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def convert(
     fitted, said = fit(
         replace(annotations, videos=known if target.unit == "frame" else annotations.videos), target
     )
-    texts = _render(fitted, target, source.stem if folder else out.name)
+    texts = render(fitted, target, source.stem if folder else out.name)
     remarks = [*annotations.remarks, *said]
     if not folder:
         if len(texts) > 1:
@@ -90,7 +90,7 @@ def convert(
         files = [out]
         write_atomic(out, next(iter(texts.values())))
     else:
-        files = _write_folder(out, texts, force)
+        files = write_folder(out, texts, force)
     clicks = sum(len(v.clicks) for v in fitted.videos.values())
     segments = sum(len(v.segments) for v in fitted.videos.values())
     names = read_as.name, target.name
@@ -150,7 +150,7 @@ def _read_file(source: Source, named: Format | None) -> tuple[Format, Annotation
     return form, form.read(source)
 
 
-def _render(fitted: Annotations, target: Format, otherwise: str) -> dict[str, str]:
+def render(fitted: Annotations, target: Format, otherwise: str) -> dict[str, str]:
     """The text of each file to write, by the file's name."""
     assert target.write is not None
     if target.file_of is None:
@@ -164,7 +164,7 @@ def _render(fitted: Annotations, target: Format, otherwise: str) -> dict[str, st
     return {stems[name] + target.suffix: target.write(Annotations(videos)) for name, videos in groups.items()}
 
 
-def _write_folder(out: Path, texts: Mapping[str, str], force: bool) -> list[Path]:
+def write_folder(out: Path, texts: Mapping[str, str], force: bool) -> list[Path]:
     """All files or none: a new folder appears whole; one that is there gets files only once all are on the
     disk."""
     there = [name for name in texts if (out / name).exists()]

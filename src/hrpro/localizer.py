@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from hrpro.calibration import choose_min_score
 from hrpro.config import Config
 from hrpro.core.annotations import Detections
 from hrpro.core.errors import DataError, HRProError, NonFiniteError, RunError
@@ -24,7 +25,6 @@ from hrpro.instance.stage import InstanceStage
 from hrpro.model_file import Stored, read_model, write_model
 from hrpro.proposals.generate import Proposals, generate, predicted_classes
 from hrpro.proposals.suppress import soft_nms
-from hrpro.proposals.threshold import best_threshold
 from hrpro.snippet.ensemble import SnippetEnsemble
 from hrpro.snippet.stage import SnippetScores, SnippetStage
 from hrpro.video.origin import Origin
@@ -37,7 +37,7 @@ class HRPro:
     ``HRPro().fit(open_dataset(folder))`` learns from clicks,
     ``.predict(features, timeline)`` localizes actions, ``.predict_video(path)`` those of a video file.
     ``.origin`` tells how the features it learned from were made (None: elsewhere), ``.min_score`` from which
-    score on its detections are worth showing: what suited the training's clicks best.
+    score on its detections are worth showing (``calibration.py``).
     ``config`` None: settings that follow from the data. Stage 1 is ``.snippet``, stage 2 ``.instance``.
     """
 
@@ -87,10 +87,7 @@ class HRPro:
         fitted = HRPro(config)
         fitted.snippet, fitted.instance = snippet, instance
         fitted.timeline, fitted.origin = training_set.recordings[0].timeline, origin
-        fitted.min_score = best_threshold(
-            (fitted.predict(item.features.read_float32(), item.timeline), training_set.clicks[item.id])
-            for item in training_set.recordings
-        )
+        fitted.min_score = choose_min_score(fitted, training_set, **{**kept, "on_row": None})
         vars(self).update(vars(fitted) | {"_given": self._given})
         return self
 
@@ -160,6 +157,15 @@ class HRPro:
         activation_tc = scores.activation_tc
         classes = predicted_classes(activation_tc.max(0), config.video_threshold)
         return generate(activation_tc, scores.attention_t, classes, config)
+
+    def stage_one(self) -> HRPro:
+        """The same model without stage 2, sharing its networks: candidates are ranked by their OIC score.
+
+        ``min_score`` was chosen for the scores of both stages, and is 0 here.
+        """
+        alone = HRPro(replace(self._config(), stages=1))
+        alone.snippet, alone.timeline, alone.origin = self.snippet, self.timeline, self.origin
+        return alone
 
     def to(self, device: str | torch.device) -> HRPro:
         """Move both networks; predictions are computed there."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -18,12 +17,12 @@ import hrpro
 from hrpro.config import Config
 from hrpro.core.errors import HRProError, RunError
 from hrpro.core.timeline import Timeline
+from hrpro.model_folder import DESCRIPTION, model_folder, set_aside
 from hrpro.settings import build
-from hrpro.training.checkpoint import checksum
+from hrpro.training.checkpoint import checksum, flush
 from hrpro.video.origin import Origin
 
-FORMAT = 1
-FOLDER, DESCRIPTION = "model", "model.json"
+FORMAT = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,11 +45,13 @@ class Stored:
 def write_model(path: Path, stored: Stored) -> None:
     """Write into the folder ``path``; an older model there is replaced whole.
 
-    RunError if it cannot be written, or if ``path`` is there already and is no model.
+    It is on the disk when this returns. A process killed on the way leaves the older model or this one, which
+    ``read_model`` finds at ``path`` all the same. RunError if it cannot be written, or if ``path`` is there
+    already and is no model.
     """
     if path.exists() and not (path / DESCRIPTION).is_file() and (path.is_file() or any(path.iterdir())):
         raise RunError("is there already and is no model", where=path, mend="name another folder")
-    partial, old = path.with_name(f".{path.name}.partial"), path.with_name(f".{path.name}.old")
+    partial, old = path.with_name(f".{path.name}.partial"), set_aside(path)
     description = {
         "format": FORMAT,
         "hrpro": hrpro.__version__,
@@ -62,6 +63,9 @@ def write_model(path: Path, stored: Stored) -> None:
         "features": None if stored.origin is None else stored.origin.as_dict(),
     }
     try:
+        if (old / DESCRIPTION).is_file() and not (path / DESCRIPTION).is_file():
+            shutil.rmtree(path, ignore_errors=True)  # an empty folder, at most
+            os.replace(old, path)
         for rest in (partial, old):
             shutil.rmtree(rest, ignore_errors=True)
         partial.mkdir(parents=True)
@@ -74,9 +78,12 @@ def write_model(path: Path, stored: Stored) -> None:
             checksums[name] = checksum(file)
         content = json.dumps({**description, "checksums": checksums}, indent=1)
         (partial / DESCRIPTION).write_text(content, encoding="utf-8")
+        for written in (*partial.iterdir(), partial):
+            flush(written)
         if path.exists():
             os.replace(path, old)
         os.replace(partial, path)
+        flush(path.parent)
         shutil.rmtree(old, ignore_errors=True)
     except (OSError, SafetensorError) as error:
         shutil.rmtree(partial, ignore_errors=True)
@@ -85,7 +92,7 @@ def write_model(path: Path, stored: Stored) -> None:
 
 def read_model(path: Path) -> Stored:
     """Read a model's folder, or the folder of the run it lies in. RunError says what is missing or broken."""
-    folder = _folder(path)
+    folder = model_folder(path)
     file = folder / DESCRIPTION
     if not file.is_file():
         begun = (path / "checkpoints").is_dir()
@@ -118,19 +125,6 @@ def read_model(path: Path) -> Stored:
         raise RunError(f"the model's settings cannot be read: {error}", where=file) from error
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise RunError(f"the model is damaged: {error!r}", where=folder, mend="train it anew") from error
-
-
-def fingerprint(path: Path) -> str:
-    """Tells one model from another: sha256 of its description, which holds its weights' checksums.
-
-    Empty for a folder without a model, which ``read_model`` will say.
-    """
-    file = _folder(path) / DESCRIPTION
-    return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else ""
-
-
-def _folder(path: Path) -> Path:
-    return path if (path / DESCRIPTION).is_file() else path / FOLDER
 
 
 def _umask() -> int:

@@ -16,7 +16,7 @@ from hrpro.core.errors import ConfigError, DataError, RunError
 from hrpro.data.formats.activitynet import parse_detections, read_detections, write_detections
 from hrpro.data.formats.jsonfile import read_json
 from hrpro.localizer import HRPro
-from hrpro.model_file import fingerprint
+from hrpro.model_folder import fingerprint
 from hrpro.video.extract import (
     LOCAL,
     RAY,

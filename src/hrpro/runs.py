@@ -6,7 +6,7 @@ import errno
 import os
 import tempfile
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from hrpro.data.formats.activitynet import write_detections
 from hrpro.data.formats.jsonfile import write_atomic
 from hrpro.data.training_set import Recording, TrainingSet
 from hrpro.localizer import HRPro
-from hrpro.model_file import FOLDER
+from hrpro.model_folder import FOLDER
 from hrpro.settings import build, read_layer
 from hrpro.training.checkpoint import differences
 from hrpro.video.store import common_origin
@@ -45,9 +45,15 @@ def run_settings(run: Path) -> Config | None:
 
 
 def train_run(
-    training_set: TrainingSet, run: Path, config: Config, *, resume: bool = False, progress: bool = True
+    training_set: TrainingSet,
+    run: Path,
+    config: Config,
+    *,
+    resume: bool = False,
+    progress: bool = True,
+    on_row: Callable[[Any], None] | None = None,
 ) -> HRPro:
-    """Train into the folder ``run``.
+    """Train into the folder ``run``; on_row: as for ``HRPro.fit``.
 
     Raises RunError if another training lies there and ``resume`` is false, or has other settings or data.
     """
@@ -60,7 +66,7 @@ def train_run(
         except (OSError, DataError) as error:
             why = error.strerror if isinstance(error, OSError) else error.what
             raise RunError(f"the run's folder cannot be written: {why}", where=run) from error
-    model = HRPro(config).fit(training_set, run_dir=run, resume=resume, progress=progress)
+    model = HRPro(config).fit(training_set, run_dir=run, resume=resume, progress=progress, on_row=on_row)
     if first:
         model.save(run / FOLDER)
     return model
@@ -102,8 +108,7 @@ def predict_split(run: Path, data: Path, split: str, out: Path, device: str = "a
     model = HRPro.load(run, device=pick_device(device))
     dataset = open_dataset(data)
     recordings = dataset.recordings(split)
-    _compare_origins(recordings, model)
-    _compare_rates(dataset.layout.timeline, model)
+    check_features(recordings, dataset.layout.timeline, model)
     shown = Console(stderr=True)
     seen = track(recordings, f"predict {split}", console=shown, transient=True, disable=not shown.is_terminal)
     found = predict_recordings(model, seen)
@@ -147,6 +152,13 @@ def pick_device(name: str) -> torch.device:
     return torch.device(name)
 
 
+def check_features(recordings: Sequence[Recording], timeline: Timeline, model: HRPro) -> None:
+    """DataError if these features were made otherwise than those of the training; warns where it can only be
+    suspected."""
+    _compare_origins(recordings, model)
+    _compare_rates(timeline, model)
+
+
 def _compare_origins(recordings: Sequence[Recording], model: HRPro) -> None:
     """DataError, saying what differs, if these features were made otherwise than those of the training."""
     origin = common_origin((recording.features.path, recording.timeline) for recording in recordings)
@@ -156,7 +168,7 @@ def _compare_origins(recordings: Sequence[Recording], model: HRPro) -> None:
         warnings.warn(
             "these features do not say how they were made; those of the training were made by "
             f"{model.origin.spec.name} {model.origin.spec.version}",
-            stacklevel=3,
+            stacklevel=4,
         )
     elif differs := origin.difference(model.origin):
         raise DataError(
@@ -172,5 +184,5 @@ def _compare_rates(timeline: Timeline, model: HRPro) -> None:
         warnings.warn(
             f"these features have a snippet every {timeline.stride:g} s, those of the training had one every "
             f"{trained.stride:g} s: expect worse detections",
-            stacklevel=2,
+            stacklevel=3,
         )

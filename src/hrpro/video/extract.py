@@ -28,7 +28,7 @@ from hrpro.video.jobs import (
     write_manifest,
 )
 from hrpro.video.origin import Origin, choose, rebuild
-from hrpro.video.progress import board
+from hrpro.video.progress import board, size_of
 from hrpro.video.remote import Afar, M, at_hand, placed, standing_for
 from hrpro.video.sources import Source, find_videos, shard
 from hrpro.video.store import SUFFIX, About, read_about, sha256_of, write_features
@@ -179,7 +179,7 @@ def work_through(
     make_folder(out)
     try:
         with (
-            board([(job.id, job.video) for job in jobs], unit, quiet=quiet) as shown,
+            board([job.id for job in jobs], [size_of(job.video) for job in jobs], unit, quiet=quiet) as shown,
             closing(engine(work, jobs, shown.part)) as ended,
         ):
             for number, entry in ended:

@@ -17,7 +17,10 @@ from hrpro.video.urls import Remote
 
 
 class Board:
-    """Bars on a terminal, a line for each finished video elsewhere. ``sizes``: the videos' bytes."""
+    """Bars on a terminal, a line for each finished video elsewhere.
+
+    ``sizes``: how much work each video is, in any unit; the time left over all follows from them.
+    """
 
     def __init__(self, ids: Sequence[str], sizes: Sequence[int], unit: str, console: Console) -> None:
         self.ids, self.sizes, self.unit, self.console = ids, list(sizes), unit, console
@@ -64,18 +67,18 @@ class Board:
 
 
 @contextmanager
-def board(paths: Sequence[tuple[str, Path | Remote]], unit: str, *, quiet: bool = False) -> Iterator[Board]:
-    """A board for videos (id, file), on standard error."""
-    sizes = [_size(path) for _, path in paths]
-    shown = Board([id for id, _ in paths], sizes, unit, Console(stderr=True, quiet=quiet, highlight=False))
+def board(ids: Sequence[str], sizes: Sequence[int], unit: str, *, quiet: bool = False) -> Iterator[Board]:
+    """A board for videos, on standard error."""
+    shown = Board(ids, sizes, unit, Console(stderr=True, quiet=quiet, highlight=False))
     with shown.bars:
         yield shown
 
 
-def _size(path: Path | Remote) -> int:
-    if isinstance(path, Remote):
-        return path.size
-    return path.stat().st_size if path.is_file() else 0
+def size_of(video: Path | Remote) -> int:
+    """Bytes of a video; 0 where there is none."""
+    if isinstance(video, Remote):
+        return video.size
+    return video.stat().st_size if video.is_file() else 0
 
 
 def report(outcomes: Sequence[Outcome], unit: str, console: Console) -> bool:

@@ -34,18 +34,18 @@ class Source:
         return self if self.remote else replace(self, path=self.path.absolute())
 
 
-def find_videos(where: str | Path) -> list[Source]:
+def find_videos(where: str | Path, *, may_be_empty: bool = False) -> list[Source]:
     """The videos of a file, a folder with all below it, or a list (.txt, a path a line), sorted by id.
 
     In a folder, files are known by their endings, and hidden ones left out. Files that a list names need not
     be there: that is found out, and told, one by one. Raises DataError if there is no such file or folder, no
-    video in it, or two videos would have one id.
+    video in it (unless it ``may_be_empty``), or two videos would have one id.
     """
     if is_url(where):
         root, paths = _remote(str(where).rstrip("/"))
     else:
         root, paths = _local(Path(where))
-    if not paths:
+    if not paths and not may_be_empty:
         raise DataError(
             "there is no video file in this folder", where=where, mend=f"known by their endings: {ENDINGS}"
         )

@@ -6,43 +6,61 @@ A click shows for a second. A score stands after the label.
 from __future__ import annotations
 
 import html
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
-from hrpro.core.annotations import Detection
+from hrpro.core.annotations import Detection, Segment
 from hrpro.data.formats.form import Format, one_line
 from hrpro.data.formats.neutral import Annotations
 
-_CLICK_SHOWS_MS = 1000
+_CLICK_SHOWS = 1.0
 
 
-def write_vtt(annotations: Annotations) -> str:
-    cues = (
-        f"{_clock(a, '.')} --> {_clock(b, '.')}\n{html.escape(text, False)}\n"
-        for a, b, text in _cues(annotations)
-    )
-    return "\n".join(["WEBVTT\n", *cues])
+class Cue(NamedTuple):
+    """What shows from ``start`` to ``end``, in seconds; the text has one line."""
+
+    start: float
+    end: float
+    text: str
 
 
-def write_srt(annotations: Annotations) -> str:
-    cues = (
-        f"{i}\n{_clock(a, ',')} --> {_clock(b, ',')}\n{text}\n"
-        for i, (a, b, text) in enumerate(_cues(annotations), start=1)
-    )
-    return "\n".join(cues)
+def cue_of(segment: Segment | Detection) -> Cue:
+    """A segment's cue: its label, and a detection's score after it."""
+    score = f" ({segment.score:.2f})" if isinstance(segment, Detection) else ""
+    return Cue(segment.start, segment.end, segment.label + score)
 
 
-def _cues(annotations: Annotations) -> list[tuple[int, int, str]]:
-    """Start and end in milliseconds and text, in the order of their start."""
+def as_vtt(cues: Iterable[Cue]) -> str:
+    """WebVTT, in the order given, with what is special to it in a text escaped."""
+    parts = (f"{_times(cue, '.')}\n{html.escape(cue.text, quote=False)}\n" for cue in cues)
+    return "\n".join(["WEBVTT\n", *parts])
+
+
+def as_srt(cues: Iterable[Cue]) -> str:
+    """SubRip, in the order given; empty without cues."""
+    return "\n".join(f"{i}\n{_times(cue, ',')}\n{cue.text}\n" for i, cue in enumerate(cues, start=1))
+
+
+def _cues(annotations: Annotations) -> Iterator[Cue]:
+    """In order of their start, as it is written: to the millisecond."""
     (video,) = annotations.videos.values()
-    cues = [(round(c.time * 1000), round(c.time * 1000) + _CLICK_SHOWS_MS, c.label) for c in video.clicks]
-    for s in video.segments:
-        score = f" ({s.score:.2f})" if isinstance(s, Detection) else ""
-        cues.append((round(s.start * 1000), round(s.end * 1000), s.label + score))
-    return sorted((start, end, one_line(text, "the label", "a subtitle")) for start, end, text in cues)
+    cues = [Cue(click.time, click.time + _CLICK_SHOWS, click.label) for click in video.clicks]
+    cues += map(cue_of, video.segments)
+    for cue in sorted(cues, key=lambda cue: (_ms(cue.start), _ms(cue.end), cue.text)):
+        yield cue._replace(text=one_line(cue.text, "the label", "a subtitle"))
 
 
-def _clock(ms: int, point: str) -> str:
-    seconds, ms = divmod(ms, 1000)
-    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}{point}{ms:03}"
+def _times(cue: Cue, point: str) -> str:
+    return f"{_clock(cue.start, point)} --> {_clock(cue.end, point)}"
+
+
+def _clock(seconds: float, point: str) -> str:
+    whole, ms = divmod(_ms(seconds), 1000)
+    return f"{whole // 3600:02}:{whole // 60 % 60:02}:{whole % 60:02}{point}{ms:03}"
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)
 
 
 _HOLDS = frozenset({"click", "segment", "detection"})
@@ -53,7 +71,7 @@ VTT = Format(
     _HOLDS,
     lambda source: source.text.startswith("WEBVTT"),
     None,
-    write_vtt,
+    lambda annotations: as_vtt(_cues(annotations)),
     unit="ms",
     shortest=1,
     file_of=lambda video: video,
@@ -66,7 +84,7 @@ SRT = Format(
     _HOLDS,
     lambda source: any(" --> " in line for _, line in source.lines[:3]),
     None,
-    write_srt,
+    lambda annotations: as_srt(_cues(annotations)),
     unit="ms",
     shortest=1,
     file_of=lambda video: video,

@@ -66,8 +66,9 @@ def make_films(
 
 def _shoot_all(films: Sequence[Film], workers: int, quiet: bool) -> None:
     engine = in_processes(workers) if workers else here
+    pictures = [round(film.seconds * RATE) for film in films]
     with (
-        board([(film.id, film.video) for film in films], "pictures", quiet=quiet) as shown,
+        board([film.id for film in films], pictures, "pictures", quiet=quiet) as shown,
         closing(engine(shoot, films, shown.part)) as ended,
     ):
         for number, entry in ended:

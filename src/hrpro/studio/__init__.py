@@ -1,0 +1,1 @@
+"""The studio: click, train, watch and correct in a browser. ``hrpro studio PROJECT``."""

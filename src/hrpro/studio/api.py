@@ -1,0 +1,169 @@
+"""Routes of the project itself: what is in it, edits, undo, the stream of changes, export."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+import hrpro
+from hrpro.core.errors import HRProError
+from hrpro.studio.answers import client_of, invalid, missing, read_body
+from hrpro.studio.changes import Applied
+from hrpro.studio.checks import text
+from hrpro.studio.export import archive, export
+from hrpro.studio.paths import disposition
+from hrpro.studio.project import EMPTY, ProjectVideo
+from hrpro.studio.state import Studio
+from hrpro.studio.stream import EventStream
+
+AUTHOR = 100
+"""Characters of the name that a client gives itself."""
+GONE = "Its file is not in the folder any more."
+
+
+def router(studio: Studio) -> APIRouter:
+    """GET /api/project, /api/video, /api/stream, /api/export; POST /api/ops, /api/undo, /api/redo."""
+    routes = APIRouter()
+    store = studio.store
+
+    @routes.get("/api/project")
+    def project() -> dict[str, Any]:
+        try:
+            studio.project.rescan()
+        except HRProError as error:  # what was found before is still good to work on
+            return {**describe_project(studio), "hint": error.what}
+        return describe_project(studio)
+
+    @routes.get("/api/video")
+    def video(id: str) -> dict[str, Any]:
+        return describe_video(studio, id)
+
+    @routes.post("/api/ops")
+    async def ops(request: Request) -> dict[str, Any]:
+        client, body = client_of(request), await read_body(request)
+        wanted = body.get("ops")
+        if not isinstance(wanted, list):
+            raise invalid("'ops' must be a list of operations.")
+        author = client if body.get("author") is None else text(body, "author", AUTHOR)
+        return _told(await run_in_threadpool(store.apply, client, _request(body), wanted, author))
+
+    @routes.post("/api/undo")
+    async def undo(request: Request) -> dict[str, Any]:
+        client, body = client_of(request), await read_body(request)
+        return _told(await run_in_threadpool(store.undo, client, _request(body)))
+
+    @routes.post("/api/redo")
+    async def redo(request: Request) -> dict[str, Any]:
+        client, body = client_of(request), await read_body(request)
+        return _told(await run_in_threadpool(store.redo, client, _request(body)))
+
+    @routes.get("/api/stream")
+    async def stream(request: Request, since: str | None = None) -> EventStream:
+        last = request.headers.get("last-event-id")
+        known = [_revision(value) for value in (since, last) if value]
+        return EventStream(store, studio.live, max(known, default=None))
+
+    @routes.get("/api/export")
+    def export_file(format: str = "csv") -> Response:
+        with store.view() as view:
+            made = export(view, studio.project, "seconds" if format == "csv" else format)
+        name, content = archive(made, studio.project.name)
+        kind = "application/zip" if name.endswith(".zip") else "text/plain; charset=utf-8"
+        return Response(content, media_type=kind, headers={"content-disposition": _attached(name)})
+
+    return routes
+
+
+def _attached(name: str) -> str:
+    return disposition(name, attachment=True)
+
+
+def _request(body: dict[str, Any]) -> str:
+    request = body.get("request")
+    if not isinstance(request, str):
+        raise invalid("'request' must be the request's own id.")
+    return request
+
+
+def _told(applied: Applied) -> dict[str, Any]:
+    return applied.as_dict()
+
+
+def _revision(value: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,18}", value):
+        raise invalid("'since' must be a revision, a number from 0 on.")
+    return int(value)
+
+
+def describe_project(studio: Studio) -> dict[str, Any]:
+    """The answer of GET /api/project; its revision is the one from which the stream goes on."""
+    with studio.store.view() as view:
+        revision, classes = view.revision(), view.classes()
+        counts = {key: view.counts(kind) for key, kind in _COUNTED.items()}
+    ids = dict.fromkeys([*studio.project.videos, *sorted(set().union(*counts.values()))])
+    found: dict[str, Any] = {
+        "name": studio.project.name,
+        "path": str(studio.project.root).encode("utf-8", "replace").decode(),
+        "kind": studio.project.kind,
+        "hint": None if studio.project.videos else EMPTY,
+        "revision": revision,
+        "version": hrpro.__version__,
+        "videos": _videos(studio, list(ids), counts),
+        "classes": classes,
+        "runs": [],
+        "can": {"train": False, "predict": False},
+    }
+    for facts in studio.project_facts:
+        found.update(facts())
+    return found
+
+
+def describe_video(studio: Studio, id: str) -> dict[str, Any]:
+    """The answer of GET /api/video. Refused: there is no such video."""
+    with studio.store.view() as view:
+        revision = view.revision()
+        clicks, segments, verdicts = view.clicks(id), view.segments(id), view.verdicts(id)
+    if id not in studio.project.videos and not (clicks or segments or verdicts):
+        raise missing("There is no such video in this project.")
+    counts = {"clicks": {id: len(clicks)}, "segments": {id: len(segments)}, "reviewed": {id: len(verdicts)}}
+    return {
+        "video": _videos(studio, [id], counts)[0],
+        "clicks": clicks,
+        "segments": segments,
+        "truth": [asdict(segment) for segment in studio.project.truth(id)],
+        "verdicts": verdicts,
+        "revision": revision,
+    }
+
+
+_COUNTED: dict[str, Any] = {"clicks": "click", "segments": "segment", "reviewed": "verdict"}
+
+
+def _videos(studio: Studio, ids: list[str], counts: dict[str, dict[str, int]]) -> list[dict[str, Any]]:
+    videos = {id: studio.project.videos.get(id) or ProjectVideo(id, problem=GONE) for id in ids}
+    told = {
+        id: {
+            "id": id,
+            "name": id,
+            "duration": video.duration,
+            "fps": video.fps,
+            "width": video.width,
+            "height": video.height,
+            "media": None,
+            "playable": "no",
+            "problem": video.problem,
+            "thumbs": None,
+            **{key: found.get(id, 0) for key, found in counts.items()},
+            "features": False,
+            "predicted": 0,
+        }
+        for id, video in videos.items()
+    }
+    for facts in studio.video_facts:
+        for id, more in facts(ids).items():
+            told[id].update(more)
+    return list(told.values())

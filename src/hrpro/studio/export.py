@@ -1,0 +1,107 @@
+"""Clicks and verified segments out of a project, in any format that can be written from them."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from hrpro.convert import render, write_folder
+from hrpro.core.annotations import Segment
+from hrpro.core.errors import ConfigError, DataError
+from hrpro.data.formats.fit import fit
+from hrpro.data.formats.form import Format
+from hrpro.data.formats.jsonfile import write_atomic
+from hrpro.data.formats.neutral import Annotations, Video, counted
+from hrpro.data.formats.registry import by_name, guess_target
+from hrpro.studio.project import OWN, Project, open_project
+from hrpro.studio.reading import View
+from hrpro.studio.store import Store
+
+
+@dataclass(frozen=True)
+class Exported:
+    """texts: of the files, by name. remarks: what the format cannot hold. clicks, segments: number in it."""
+
+    format: Format
+    texts: dict[str, str]
+    remarks: tuple[str, ...]
+    clicks: int
+    segments: int
+
+
+def annotations_of(view: View, project: Project) -> Annotations:
+    """All clicks and verified segments by video, in the project's order of videos."""
+    names = {item["id"]: item["name"] for item in view.classes()}
+    clicks, segments = view.click_table(), dict[str, list[Segment]]()
+    for s in view.segments():
+        segments.setdefault(s["video"], []).append(Segment(s["start"], s["end"], names[s["class"]]))
+    videos = {}
+    for id in dict.fromkeys([*project.videos, *sorted({*clicks, *segments})]):
+        known = project.videos.get(id)
+        video = Video(clicks.get(id, ()), tuple(segments.get(id, ())))
+        videos[id] = video if known is None else replace(video, duration=known.duration, fps=known.fps)
+    return Annotations(videos)
+
+
+def export(view: View, project: Project, format: str | None, out: Path | None = None) -> Exported:
+    """The files of the format of this name (None: of the one that the name ``out`` tells).
+
+    Raises ConfigError: no such format, or it cannot be written; DataError: it can hold nothing of what is
+    there, or needs frames a second that are not known.
+    """
+    annotations = annotations_of(view, project)
+    stem = Path("clicks" if out is None else out.name)
+    form = guess_target(stem, annotations) if format is None else by_name(format)
+    if form.write is None:
+        raise ConfigError(f"{form.title} is read here, not written")
+    # What the files say of themselves is in the files: that a format leaves it out is no loss to be told.
+    unsaid = {} if "duration" in form.holds else {"duration": None}
+    unsaid |= {} if "fps" in form.holds or form.unit == "frame" else {"fps": None}
+    bare = {id: replace(video, **unsaid) for id, video in annotations.videos.items()}
+    fitted, remarks = fit(replace(annotations, videos=bare), form)
+    videos = fitted.videos.values()
+    counts = sum(len(video.clicks) for video in videos), sum(len(video.segments) for video in videos)
+    return Exported(form, render(fitted, form, stem.name), tuple(remarks), *counts)
+
+
+def archive(made: Exported, name: str) -> tuple[str, bytes]:
+    """(file name, content): the one file, or all of them in a zip."""
+    stem = name or "project"
+    if len(made.texts) == 1:
+        ((_, text),) = made.texts.items()
+        return f"{stem}{made.format.suffix}", text.encode()
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as packed:
+        for inner, text in made.texts.items():
+            packed.writestr(inner, text)
+    return f"{stem}-{made.format.name}.zip", content.getvalue()
+
+
+def export_project(path: Path, out: Path, format: str | None, *, folder: bool, force: bool) -> list[str]:
+    """Write a project's clicks to ``out``, with or without a server beside; what to tell of it, in lines."""
+    project = open_project(path)
+    if not project.database.is_file():
+        what = f"nothing was clicked here yet: there is no {OWN} folder in it"
+        raise DataError(what, where=path, mend=f"hrpro studio {path}")
+    folder = folder or out.is_dir()
+    if not folder and out.exists() and not force:
+        raise ConfigError("it is there already", where=out, mend="--force overwrites it")
+    store = Store(project.database, project.durations)
+    try:
+        with store.view() as view:
+            made = export(view, project, format, out)
+    finally:
+        store.close()
+    if folder:
+        files = write_folder(out, made.texts, force)
+    elif len(made.texts) == 1:
+        write_atomic(out, next(iter(made.texts.values())))
+        files = [out]
+    else:
+        what = f"{made.format.title} takes {len(made.texts)} files, one a video"
+        raise ConfigError(what, where=out, mend=f"name a folder: {out}/")
+    held = f"{counted(made.clicks, 'click')} and {counted(made.segments, 'segment')}"
+    where = files[0] if len(files) == 1 else f"{len(files)} files in {out}"
+    return [*made.remarks, f"{made.format.name}: {held} in {where}"]

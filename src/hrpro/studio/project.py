@@ -1,0 +1,270 @@
+"""What lies in the folder that is opened: videos, a data set, or a run; and the studio's own corner of it.
+
+The listing is taken anew whenever the page asks, so that files may come and go. A file is looked into once;
+what it says is kept in the corner.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from hrpro.core.annotations import Click, Segment
+from hrpro.core.errors import ConfigError, DataError, HRProError
+from hrpro.data.clicks import read_clicks
+from hrpro.data.folder import Dataset, open_dataset
+from hrpro.data.formats.activitynet import read_ground_truth
+from hrpro.data.formats.jsonfile import write_atomic
+from hrpro.data.layout import DATASET_FILE, GROUND_TRUTH
+from hrpro.studio.checks import SLACK, is_text
+from hrpro.studio.ops import LABEL
+from hrpro.video.jobs import manifest_path
+from hrpro.video.sources import by_name, find_videos
+
+OWN, DATABASE, _LOOKED = ".hrpro-studio", "studio.db", "videos.json"
+EMPTY = "There is no video in this folder yet: put video files (.mp4, .mov, .mkv, ...) into it, and reload."
+
+
+@dataclass(frozen=True)
+class ProjectVideo:
+    """A recording. path: its file, None for one of features alone. duration in s, None where not known.
+
+    problem: why it cannot be shown or used, in words.
+    """
+
+    id: str
+    path: Path | None = None
+    duration: float | None = None
+    fps: float | None = None
+    width: int | None = None
+    height: int | None = None
+    problem: str | None = None
+
+
+class Project:
+    """An opened folder (see ``open_project``).
+
+    own: the studio's corner. inside: the folder that no video may lie outside of; None: those of a run, which
+    its manifest names. remarks: what was found and left out, in words.
+    """
+
+    def __init__(self, root: Path, kind: Literal["videos", "dataset", "run"]) -> None:
+        self.root, self.kind = root, kind
+        self.own, self.database = root / OWN, root / OWN / DATABASE
+        self.inside = None if kind == "run" else root
+        self.remarks: list[str] = []
+        self._lock = threading.Lock()
+        self._looked: dict[str, dict[str, Any]] | None = None
+        self.videos: Mapping[str, ProjectVideo] = {}
+        self.rescan()
+
+    @property
+    def name(self) -> str:
+        """The folder's own name."""
+        return (self.root.name or str(self.root)).encode("utf-8", "replace").decode()
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """The video files, by id."""
+        return {id: video.path for id, video in self.videos.items() if video.path is not None}
+
+    def durations(self) -> Mapping[str, float | None]:
+        """s of each video, by id."""
+        return {id: video.duration for id, video in self.videos.items()}
+
+    def rescan(self) -> None:
+        """List the folder anew. DataError if it can no longer be read."""
+        with self._lock:
+            files = self._files()
+            found = self._look(files)
+            if self.dataset is not None:
+                listed = self._recordings(self.dataset)
+                found = {id: _joined(listed.get(id), found.get(id)) for id in [*listed, *found]}
+            self.videos = found
+
+    def truth(self, id: str) -> tuple[Segment, ...]:
+        """A video's true segments, where the data set has them: to be shown, never to be learned from."""
+        return self._truth.get(id, ())
+
+    def first_clicks(self) -> tuple[tuple[str, ...], dict[str, list[Click]]]:
+        """Classes, and clicks by video, that the data set brings; what cannot be taken is told in remarks."""
+        if self.dataset is None:
+            return (), {}
+        faults: list[HRProError] = []
+        try:
+            table = self.dataset.layout.clicks
+            rows = [] if table is None else read_clicks(table, self.dataset.fps_of, faults.append)
+        except DataError as error:
+            self.remarks.append(f"no clicks were taken from the data set: {error}")
+            return (), {}
+        labels = self.dataset.layout.classes or sorted({row.label for row in rows})
+        classes = tuple(label for label in labels if is_text(label, LABEL))
+        clicks: dict[str, list[Click]] = {}
+        strays = 0
+        for row in rows:
+            video = self.videos.get(row.video)
+            end = None if video is None else video.duration
+            if video is None or not is_text(row.label, LABEL) or (end is not None and row.time > end + SLACK):
+                strays += 1
+                continue
+            time = row.time if end is None else min(row.time, end)
+            clicks.setdefault(row.video, []).append(Click(time, row.label))
+        if strays or faults:
+            first = f", as {faults[0]}" if faults else ""
+            self.remarks.append(f"{strays + len(faults)} rows of {table} were not taken as clicks{first}")
+        return classes, clicks
+
+    @cached_property
+    def dataset(self) -> Dataset | None:
+        """The data set, if the folder is one."""
+        return open_dataset(self.root) if self.kind == "dataset" else None
+
+    @cached_property
+    def _truth(self) -> Mapping[str, tuple[Segment, ...]]:
+        path = None if self.dataset is None else self.dataset.ground_truth_path
+        if path is None:
+            return {}
+        try:
+            return read_ground_truth(path).videos
+        except DataError as error:
+            self.remarks.append(f"the ground truth is not shown: {error}")
+            return {}
+
+    def _files(self) -> dict[str, Path]:
+        """Video files by the id that they go by here."""
+        if self.kind == "run":
+            return _recorded(self.root)
+        sources = find_videos(self.root, may_be_empty=True)
+        files = {source.id: source.path for source in sources}
+        if self.dataset is None:
+            return files
+        names = by_name(sources)
+        matched = {id: found for id in sorted(self.dataset.known_ids) if (found := names.get(id)) is not None}
+        taken = {source.id for source in matched.values()}
+        return {id: source.path for id, source in matched.items()} | {
+            id: path for id, path in files.items() if id not in taken and id not in matched
+        }
+
+    def _recordings(self, dataset: Dataset) -> dict[str, ProjectVideo]:
+        """The data set's own recordings, in the order of its splits, with what it says of them."""
+        features = {
+            id: paths[0] for folder in dataset.features.files.values() for id, paths in folder.items()
+        }
+        ids = [member.id for members in dataset.members.values() for member in members]
+        found = {}
+        for id in dict.fromkeys([*ids, *sorted(dataset.known_ids)]):
+            facts = dataset.layout.videos.get(id)
+            duration, problem = (None if facts is None else facts.duration), None
+            if duration is None and id in features:
+                try:
+                    duration = dataset.recording(id, features[id]).seconds
+                except HRProError as error:
+                    problem = f"Its features cannot be read: {error.what}."
+            if id not in features:
+                problem = "There is neither a video of it here, nor features."
+            fps = None if facts is None else facts.fps
+            found[id] = ProjectVideo(id, None, duration, fps, problem=problem)
+        return found
+
+    def _look(self, files: Mapping[str, Path]) -> dict[str, ProjectVideo]:
+        """What the files say of themselves; those looked into before and unchanged are not opened again."""
+        if self._looked is None:
+            self._looked = _read_looked(self.own / _LOOKED)
+        stamps = {id: _stamp(path) for id, path in files.items()}
+        looked = self._looked
+        new = [id for id in files if looked.get(str(files[id]), {}).get("stamp") != stamps[id]]
+        with ThreadPoolExecutor(4) as pool:
+            facts = pool.map(lambda id: look_into(files[id]), new)
+            for id, found in zip(new, facts, strict=True):
+                looked[str(files[id])] = {**found, "stamp": stamps[id]}
+        if new:
+            write_atomic(self.own / _LOOKED, json.dumps(looked))
+        return {
+            id: ProjectVideo(id, path, **{k: v for k, v in looked[str(path)].items() if k != "stamp"})
+            for id, path in files.items()
+        }
+
+
+def open_project(path: str | Path) -> Project:
+    """Open a folder of videos (it may still be empty), a data set's folder, or a run's.
+
+    Raises ConfigError or DataError: there is no such folder, or it cannot be read; two videos would have one
+    id; the run does not say where its videos are.
+    """
+    root = Path(path)
+    if not root.is_dir():
+        what = "is a file, not a folder" if root.exists() else "there is no such folder"
+        raise ConfigError(what, where=path, mend="name the folder that your videos are in")
+    root = root.resolve()
+    if OWN in root.parts:  # a run of the studio's own, say: it belongs to the project around it
+        root = Path(*root.parts[: root.parts.index(OWN)])
+    if (root / "model" / "model.json").is_file() or (root / "checkpoints").is_dir():
+        if not _recorded(root):
+            what = "this run does not say where its videos are"
+            raise ConfigError(what, where=path, mend="open the folder with its videos or data set instead")
+        return Project(root, "run")
+    marks = (DATASET_FILE, GROUND_TRUTH, "split_train.txt", "split_test.txt", "point_labels")
+    return Project(root, "dataset" if any((root / mark).exists() for mark in marks) else "videos")
+
+
+def look_into(path: Path) -> dict[str, Any]:
+    """Duration, rate and size of a video file, or the problem with it."""
+    try:
+        from hrpro.video.decode import probe
+
+        info = probe(path)
+    except DataError as error:
+        return {"problem": f"This file cannot be shown: {error.what}."}
+    except ImportError:
+        return {"problem": "Nothing here reads video files: pip install hrpro[video]."}
+    return {"duration": info.duration, "fps": info.fps, "width": info.width, "height": info.height}
+
+
+def _recorded(run: Path) -> dict[str, Path]:
+    """The videos that a run's features were extracted from and that are still there, by id."""
+    path = manifest_path(run / "features")
+    files = {}
+    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
+        try:
+            entry = json.loads(line)
+            id, video = entry["id"], Path(entry["video"])
+        except (ValueError, KeyError, TypeError):
+            continue
+        if isinstance(id, str) and video.is_absolute() and video.is_file():
+            files[id] = video
+    return files
+
+
+def _joined(listed: ProjectVideo | None, file: ProjectVideo | None) -> ProjectVideo:
+    """One recording of what the data set and its video's file say; the file knows best how long it is."""
+    if listed is None or file is None:
+        found = listed or file
+        assert found is not None
+        return found
+    return replace(
+        file, duration=file.duration or listed.duration, fps=file.fps or listed.fps, problem=file.problem
+    )
+
+
+def _stamp(path: Path) -> list[int]:
+    try:
+        about = path.stat()
+    except OSError:
+        return [0, 0]
+    return [about.st_size, about.st_mtime_ns]
+
+
+def _read_looked(path: Path) -> dict[str, dict[str, Any]]:
+    """What was kept; nothing if it cannot be read, for then the files are looked into again."""
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        keys = {"stamp", "duration", "fps", "width", "height", "problem"}
+        return {name: facts for name, facts in kept.items() if facts.keys() <= keys}
+    except (OSError, ValueError, AttributeError):
+        return {}

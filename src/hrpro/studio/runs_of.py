@@ -1,0 +1,100 @@
+"""The runs of a project: those trained here, and the one that its folder is, if it is one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from hrpro.model_folder import DESCRIPTION, FOLDER
+from hrpro.studio.project import Project
+from hrpro.studio.spec import OPENED, RUNS, model_folder, run_folder
+from hrpro.video.whole import write_text
+
+ABOUT = "run.json"
+
+
+@dataclass(frozen=True)
+class Run:
+    """folder: where its results lie. classes: {label: id of the class it was at training}. finished: s of the
+    epoch, None if it is not."""
+
+    id: str
+    folder: Path
+    classes: Mapping[str, str]
+    finished: float | None
+
+
+def runs(project: Project) -> list[Run]:
+    """Oldest first."""
+    found = []
+    if (project.root / FOLDER / DESCRIPTION).is_file():
+        found.append(run_of(project, OPENED))
+    folder = project.own / RUNS
+    numbers = [int(path.name) for path in folder.glob("[0-9]*") if path.name.isdecimal()]
+    found += [run_of(project, str(number)) for number in sorted(numbers)]
+    return [run for run in found if run is not None]
+
+
+def run_of(project: Project, id: str) -> Run | None:
+    """None: there is no such run."""
+    if id != OPENED and not (id.isascii() and id.isdecimal()):
+        return None
+    folder = run_folder(project.own, id)
+    if not folder.is_dir() and id != OPENED:
+        return None
+    model = model_folder(project.root, project.own, id) / FOLDER / DESCRIPTION
+    try:
+        changed = model.stat().st_mtime_ns
+    except OSError:
+        return None if id == OPENED else Run(id, folder, _classes(folder), None)
+    known = _classes(folder)
+    return Run(id, folder, {label: known.get(label, "") for label in _labels(model, changed)}, changed / 1e9)
+
+
+def latest(project: Project) -> Run | None:
+    """The run whose predictions are shown: of the finished ones the one finished last."""
+    return max(
+        (run for run in runs(project) if run.finished), key=lambda run: run.finished or 0, default=None
+    )
+
+
+def new_run(project: Project, classes: Sequence[Mapping[str, Any]]) -> str:
+    """Make the folder of a new run, which remembers the ids of its classes, so that they may be renamed."""
+    folder = project.own / RUNS
+    folder.mkdir(parents=True, exist_ok=True)
+    number = max((int(p.name) for p in folder.glob("[0-9]*") if p.name.isdecimal()), default=0) + 1
+    while True:
+        try:
+            (folder / str(number)).mkdir()
+            break
+        except FileExistsError:
+            number += 1
+    about = {"classes": {item["name"]: item["id"] for item in classes}}
+    write_text(folder / str(number) / ABOUT, json.dumps(about))
+    return str(number)
+
+
+def class_ids(run: Run, classes: Sequence[Mapping[str, Any]]) -> dict[str, str | None]:
+    """Id of the class that each label of the run is today; None where it has been deleted."""
+    there = {item["id"] for item in classes}
+    named = {item["name"]: item["id"] for item in classes}
+    return {label: id if id in there else named.get(label) for label, id in run.classes.items()}
+
+
+def _classes(folder: Path) -> dict[str, str]:
+    try:
+        return dict(json.loads((folder / ABOUT).read_text(encoding="utf-8"))["classes"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+@lru_cache(maxsize=256)
+def _labels(model: Path, changed: int) -> tuple[str, ...]:
+    try:
+        return tuple(map(str, json.loads(model.read_text(encoding="utf-8"))["classes"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return ()

@@ -1,0 +1,86 @@
+/** The head of the page: project, whether all is stored, undo and redo, export, colours, help. */
+import { h } from "./dom.js";
+import { openDialog, showHelp } from "./help.js";
+
+const THEMES = ["system", "light", "dark"];
+const FORMATS = [
+  ["seconds", "CSV in seconds", "video_id, timestamp, label"],
+  ["activitynet", "ActivityNet JSON", "segments"],
+  ["lacp", "HR-Pro / LACP CSV", "clicks in frames"],
+  ["via", "VIA 3 project", "clicks, segments"],
+  ["label-studio", "Label Studio", "clicks, segments"],
+  ["elan", "ELAN .eaf", "clicks, segments"],
+  ["boris", "BORIS events", "clicks, segments"],
+  ["audacity", "Audacity labels", "clicks, segments"],
+  ["webvtt", "WebVTT subtitles", "to look at"],
+];
+
+export function mountBar(ctx) {
+  const { state, clicking } = ctx;
+  const at = (id) => document.getElementById(id);
+
+  at("undo").addEventListener("click", () => clicking.history("undo"));
+  at("redo").addEventListener("click", () => clicking.history("redo"));
+  at("help").addEventListener("click", () => ctx.help());
+  at("export").addEventListener("click", () => showExport(ctx));
+  ctx.help = () => showHelp(ctx.keys);
+
+  const theme = at("theme");
+  const paint = (name) => {
+    if (name === "system") delete document.documentElement.dataset.theme;
+    else document.documentElement.dataset.theme = name;
+    const words = { system: "as the system", light: "light", dark: "dark" }[name];
+    theme.setAttribute("aria-label", `Colours: ${words}`);
+    theme.title = `Colours: ${words}`;
+    state.emit("theme", name);
+  };
+  let chosen = THEMES.includes(localStorage.getItem("hrpro.theme")) ? localStorage.getItem("hrpro.theme") : "system";
+  theme.addEventListener("click", () => {
+    chosen = THEMES[(THEMES.indexOf(chosen) + 1) % THEMES.length];
+    localStorage.setItem("hrpro.theme", chosen);
+    paint(chosen);
+    ctx.announce(theme.title);
+  });
+  paint(chosen);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => state.emit("theme", chosen));
+
+  state.on("project", () => {
+    at("project-name").textContent = state.get("project").name;
+    at("project-name").title = state.get("project").path ?? "";
+    document.title = `${state.get("project").name} – hrpro studio`;
+  });
+  state.on(["pending", "connection"], () => {
+    const waiting = state.get("pending").length;
+    const lost = state.get("connection") === "lost";
+    const edits = waiting === 1 ? "1 edit waits" : `${waiting} edits wait`;
+    at("saved").className = `saved ${lost ? "lost" : waiting ? "waiting" : ""}`;
+    const text = lost ? (waiting ? `Offline: ${edits}` : "Offline") : waiting ? "Storing …" : "All stored";
+    if (at("saved").textContent !== text) at("saved").textContent = text;
+  });
+}
+
+function showExport(ctx) {
+  const row = ([format, name, note]) =>
+    h(
+      "li",
+      {},
+      h("button", { type: "button", class: "export-row", onclick: () => save(ctx, format) }, h("strong", {}, name), h("span", { class: "muted" }, note)),
+    );
+  const all = h("p", { class: "muted" }, "All clicks and verified segments of the project, as they are stored now.");
+  openDialog("Export", [all, h("ul", { class: "export-list" }, FORMATS.map(row))], { narrow: true });
+}
+
+/** Fetched first: what a format cannot hold is told here, not in a file that was not asked for. */
+async function save({ notify }, format) {
+  const answer = await fetch(`/api/export?format=${format}`).catch(() => null);
+  if (!answer?.ok) {
+    const body = await answer?.json().catch(() => null);
+    return notify(body?.message ?? "The server did not answer.", { kind: "error" });
+  }
+  const name = /filename="([^"]+)"/.exec(answer.headers.get("content-disposition") ?? "")?.[1] ?? format;
+  const link = h("a", { href: URL.createObjectURL(await answer.blob()), download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+  document.querySelector("dialog[open]")?.close();
+  notify(`Exported ${name}`, { kind: "good" });
+}

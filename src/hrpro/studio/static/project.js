@@ -1,0 +1,120 @@
+/** Opening the project and its videos, and taking in what the server tells afterwards. */
+import { applyChange } from "./things.js";
+
+const COUNTS_LATER_MS = 1200; // one look at the counts for many changes of others
+
+/** @returns {{start: Function, open: Function, reload: Function}} */
+export function createProject({ state, api, notify }) {
+  let opening = 0;
+  let counts = null;
+
+  /** Read the project, open a video, follow the changes. */
+  async function start() {
+    try {
+      const project = await reload();
+      api.follow(project.revision, { change, job, hello, proxy: (news) => state.emit("proxy", news) });
+      api.resume();
+      const wanted = new URLSearchParams(location.hash.slice(1));
+      const videos = state.get("videos");
+      const first = videos.find((one) => one.id === wanted.get("video")) ?? videos[0];
+      if (first) await open(first.id, { time: Number(wanted.get("t")) || 0 });
+    } catch (error) {
+      notify(error.message, { kind: "error", seconds: 3600, key: "start", action: { label: "Try again", run: start } });
+    }
+  }
+
+  async function reload() {
+    const [project, jobs] = await Promise.all([api.get("/api/project"), api.get("/api/jobs").catch(() => null)]);
+    const { videos, classes, ...rest } = project;
+    state.update({ project: rest, videos, classes, jobs: jobs?.jobs ?? [] });
+    if (!classes.some((one) => one.id === state.get("activeClass"))) state.set("activeClass", classes[0]?.id ?? null);
+    return project;
+  }
+
+  /** Show a video; options {time: s, run: id}. Resolves once its clicks are there. */
+  async function open(id, { time = 0, run } = {}) {
+    const video = state.get("videos").find((one) => one.id === id);
+    if (!video) return notify(`There is no video ${id} in this project.`, { kind: "error" });
+    if (state.get("video") === id && run === undefined) return state.emit("seek", time);
+    const turn = ++opening;
+    state.update({
+      video: id,
+      clicks: new Map(),
+      segments: new Map(),
+      verdicts: new Map(),
+      truth: [],
+      predictions: null,
+      activations: null,
+      selection: null,
+      duration: video.duration ?? 0,
+      fps: video.fps ?? null,
+      playhead: time,
+    });
+    history.replaceState(null, "", `#${new URLSearchParams({ video: id })}`);
+    state.emit("opened", { video, time });
+    try {
+      await details(id, () => turn === opening);
+      await predicted(id, run, () => turn === opening);
+    } catch (error) {
+      if (turn === opening) notify(error.message, { kind: "error" });
+    }
+  }
+
+  async function details(id, current) {
+    const found = await api.get("/api/video", { id });
+    if (!current()) return;
+    const byId = (things) => new Map(things.map((one) => [one.id, one]));
+    // A change that arrived while the answer was under way is newer than the answer.
+    const newer = (stored, held) => {
+      const merged = byId(stored);
+      for (const [key, one] of held) if ((merged.get(key)?.version ?? 0) < one.version) merged.set(key, one);
+      return merged;
+    };
+    state.update({
+      clicks: newer(found.clicks, state.get("clicks")),
+      segments: newer(found.segments, state.get("segments")),
+      verdicts: newer(found.verdicts, state.get("verdicts")),
+      truth: found.truth,
+    });
+    state.emit("loaded", { video: id });
+  }
+
+  async function predicted(id, run, current) {
+    if (!(state.get("project").runs ?? []).length) return;
+    const none = () => null;
+    const [predictions, activations] = await Promise.all([
+      api.get("/api/predictions", { video: id, run }).catch(none),
+      api.get("/api/activations", { video: id, run }).catch(none),
+    ]);
+    if (current()) state.update({ predictions, activations });
+  }
+
+  function change(news) {
+    applyChange(state, news);
+    if (news.kind === "class") return;
+    counts ??= setTimeout(async () => {
+      counts = null;
+      const project = await api.get("/api/project").catch(() => null);
+      if (project) state.set("videos", project.videos);
+    }, COUNTS_LATER_MS);
+  }
+
+  async function job(news) {
+    const known = state.get("jobs").filter((one) => one.id !== news.id);
+    const before = state.get("jobs").find((one) => one.id === news.id);
+    state.set("jobs", [...known, news].sort((a, b) => (a.created < b.created ? 1 : -1)));
+    if (news.state !== "done" || before?.state === "done") return;
+    await reload().catch(() => {});
+    if (state.get("video")) await predicted(state.get("video"), undefined, () => true);
+  }
+
+  /** The stream is there again: whatever it could not send (a new database, jobs) is read anew. */
+  async function hello(_, again) {
+    if (!again) return;
+    await reload().catch(() => {});
+    const id = state.get("video");
+    if (id) await details(id, () => state.get("video") === id).catch(() => {});
+  }
+
+  return { start, open, reload };
+}

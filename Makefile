@@ -1,6 +1,7 @@
 # make demo   the whole job on videos it makes itself, in a few minutes
 # make test   the tests
 # make lint   style and types
+# make docs   the documentation, into build/site
 #
 # The first of them makes its own environment in .venv. PYTHON=python3.12 takes another Python (3.10 to 3.13),
 # TORCH_INDEX=URL takes PyTorch from another package index, such as its own of builds for the CPU alone.
@@ -9,7 +10,7 @@ PYTHON ?= python3
 TORCH_INDEX ?=
 BIN := .venv/bin
 
-.PHONY: demo test lint
+.PHONY: demo test lint docs
 .DELETE_ON_ERROR:
 
 demo: .venv/.demo
@@ -23,6 +24,9 @@ lint: .venv/.dev
 	$(BIN)/ruff format --check
 	$(BIN)/pyright
 
+docs: .venv/.dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 .venv/.demo: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] < (3, 14))' || \
 		{ echo 'hrpro needs Python 3.10 to 3.13; name one: make PYTHON=python3.12 ...'; exit 1; }
@@ -32,5 +36,5 @@ lint: .venv/.dev
 	touch $@
 
 .venv/.dev: .venv/.demo
-	$(BIN)/pip install -c constraints.txt -e '.[video,hub,ray,dev]'
+	$(BIN)/pip install -c constraints.txt -e '.[video,hub,ray,studio,report,docs,dev]'
 	touch $@

@@ -1,4 +1,4 @@
-"""The README's walk, from features and clicks to detections, run as it is printed there."""
+"""The walk from features and clicks to detections, as README and docs/features.md print it, is run."""
 
 from __future__ import annotations
 
@@ -14,18 +14,25 @@ import pytest
 from hrpro.cli import main
 from hrpro.data.synthetic import make_dataset
 
-README = Path(__file__).resolve().parents[1] / "README.md"
+ROOT = Path(__file__).resolve().parents[1]
+README, PAGE = ROOT / "README.md", ROOT / "docs/features.md"
 NAMES = {"train_000": "monday", "train_001": "tuesday", "test_000": "wednesday"}
 
 
-def blocks(language: str) -> list[str]:
-    walk = README.read_text(encoding="utf-8").partition("## From your features")[2]
+def blocks(language: str, page: Path = PAGE) -> list[str]:
+    walk = page.read_text(encoding="utf-8")
+    if page == README:
+        walk = walk.partition("## From your features")[2]
     return re.findall(rf"```{language}\n(.*?)```", walk, re.DOTALL)
+
+
+def commands(page: Path) -> list[str]:
+    return [line for block in blocks("sh", page) for line in block.splitlines()]
 
 
 @pytest.fixture
 def my_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder that the README describes, its dataset.yaml and table's header taken from there."""
+    """The folder that the page describes, its dataset.yaml and table's header taken from there."""
     made = make_dataset(tmp_path / "made", train=2, test=1, classes=2, dim=8, minutes=0.5)
     root = tmp_path / "my_data"
     (root / "features").mkdir(parents=True)
@@ -46,22 +53,31 @@ def my_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_commands_work_as_printed(my_data: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    lines = [line for block in blocks("sh") for line in block.splitlines()]
-    assert [shlex.split(line)[1] for line in lines] == ["inspect", "train", "predict", "evaluate"]
-    for line in lines:
-        program, *words = shlex.split(line)
-        assert program == "hrpro"
-        assert main(words) == 0, line
+    verbs = ["inspect", "train", "predict", "evaluate"]
+    lines = commands(README)
+    assert [shlex.split(line)[1] for line in lines] == [*verbs, "report"]
+    assert commands(PAGE) == lines[:-1]
+    for line in lines[:-1]:
+        run(line)
     found = json.loads(Path("detections.json").read_text())["results"]
     assert found.keys() == {"wednesday"}
     assert re.fullmatch(r"average mAP = [01]\.\d{4}", capsys.readouterr().out.splitlines()[-1])
+    pytest.importorskip("plotly", reason="hrpro report needs hrpro[report]")
+    run(lines[-1])
+    assert Path("report.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+
+
+def run(line: str) -> None:
+    program, *words = shlex.split(line)
+    assert program == "hrpro"
+    assert main(words) == 0, line
 
 
 def test_the_python_works_as_printed(my_data: Path) -> None:
     (code,) = blocks("python")
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
-        exec(compile(code, str(README), "exec"), {})
+        exec(compile(code, str(PAGE), "exec"), {})
     lines = printed.getvalue().splitlines()
     assert lines
     for line in lines:

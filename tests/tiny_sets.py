@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from hrpro.config import Config
-from hrpro.core.annotations import Click
+from hrpro.core.annotations import Click, Detections
 from hrpro.core.timeline import Timeline
 from hrpro.data.features import FeatureFile
 from hrpro.data.training_set import Recording, TrainingSet
@@ -83,3 +83,8 @@ def usual(folder: Path) -> TrainingSet:
             "c": (31, [(0, "jump"), (15, "jump"), (24, "run")]),
         },
     )
+
+
+def columns(found: Detections) -> tuple[bytes, bytes, bytes, tuple[str, ...]]:
+    """All of them, to compare bit by bit."""
+    return found.segments.tobytes(), found.labels.tobytes(), found.scores.tobytes(), found.classes

@@ -33,7 +33,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         "train": _train,
         "predict": _predict,
         "evaluate": _evaluate,
+        "report": _report,
         "convert": _convert,
+        "studio": _studio,
         "demo": _demo,
     }
     with warnings.catch_warnings():
@@ -135,7 +137,7 @@ def _train(
     import yaml
 
     from hrpro.data.folder import open_dataset
-    from hrpro.model_file import FOLDER
+    from hrpro.model_folder import FOLDER
     from hrpro.runs import SETTINGS, check_free, is_first, run_settings, train_run
     from hrpro.settings import build, choose
 
@@ -268,12 +270,73 @@ def _evaluate(
     return 0
 
 
+def _report(
+    run: Sequence[str],
+    out: str,
+    data: str | None = None,
+    split: str | None = None,
+    quiet: bool = False,
+    device: str = "auto",
+    format: str | None = None,
+    **files: str,
+) -> int:
+    from hrpro.reports import report
+
+    if data is None:
+        _only("--data", split=split)
+    if "figures" not in files:
+        _only("--figures", format=format)
+    paths = {name: Path(path) for name, path in {**files, "data": data}.items() if path is not None}
+    written = report(
+        [Path(one) for one in run],
+        Path(out),
+        split=split or "test",
+        quiet=quiet,
+        device=device,
+        format=format or "png",
+        **paths,  # pyright: ignore[reportArgumentType]
+    )
+    print(f"report in {out}")
+    if len(written) > 1:
+        print(f"{len(written) - 1} figures in {files['figures']}")
+    return 0
+
+
 def _convert(source: str, out: str, **options: Any) -> int:
     from hrpro.convert import convert
 
     folder = out.endswith(("/", os.sep))
     made = convert(Path(source), Path(out), folder=folder, **options)
     print(*made.remarks, made.summary(), sep="\n")
+    return 0
+
+
+def _studio(
+    project: str,
+    host: str = "127.0.0.1",
+    port: int | None = None,
+    no_browser: bool = False,
+    export: str | None = None,
+    format: str | None = None,
+    force: bool = False,
+) -> int:
+    try:
+        import av  # noqa: F401
+        import fastapi  # noqa: F401
+        import uvicorn  # noqa: F401
+    except ModuleNotFoundError as error:
+        mend = "pip install 'hrpro[studio,video]'"
+        raise ConfigError(f"the studio needs what is not installed: {error}", mend=mend) from error
+    if export is None:
+        from hrpro.studio.launch import serve
+
+        _only("--export", format=format, force=force)
+        serve(project, host, port, browser=not no_browser)
+        return 0
+    from hrpro.studio.export import export_project
+
+    folder = export.endswith(("/", os.sep))
+    print(*export_project(Path(project), Path(export), format, folder=folder, force=force), sep="\n")
     return 0
 
 

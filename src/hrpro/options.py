@@ -46,7 +46,7 @@ def parse(words: list[str]) -> tuple[str, dict[str, Any]]:
     )
     verbs = parser.add_subcommands(dest="verb", metavar="VERB", title="verbs", description=None)
     owners: dict[str, ArgumentParser] = {}
-    for tell in (_inspect, _extract, _train, _predict, _evaluate, _convert, _demo):
+    for tell in (_inspect, _extract, _train, _predict, _evaluate, _report, _convert, _studio, _demo):
         name, about = tell.__name__.strip("_"), getdoc(tell) or ""
         owners[name] = ArgumentParser(description=about, formatter_class=_Help, print_config=None, **_STRICT)
         tell(owners[name])
@@ -214,6 +214,38 @@ def _evaluate(verb: ArgumentParser) -> None:
     own("--diagnose", action="store_true", help="also count the kinds of errors at tIoU 0.5")
 
 
+def _report(verb: ArgumentParser) -> None:
+    """Show what runs found, and where they fail, in one HTML file that opens offline and prints.
+
+    Of the first run: settings, training curves, mAP and AP of each class, precision and recall, kinds of
+    errors, scores before and after stage 2, and a timeline of every video with true segments, clicks,
+    predictions, P and A; then the others held against it, with paired bootstrap over videos. Without ground
+    truth, what needs it is left out. With --videos alone (a run that was trained with --videos), features
+    that are missing in RUN/features are extracted first.
+
+    hrpro report --run run --data my_data --out report.html
+    hrpro report --run run --run other --data my_data --out report.html --figures figures --format svg
+    hrpro report --run run --videos my_videos --out report.html
+    """
+    own = verb.add_argument
+    runs = "folder of a finished training; given again, the others are compared with the first"
+    own("--run", required=True, action="append", metavar="RUN", help=runs)
+    own("--data", metavar="DIR", help="dataset folder")
+    own("--split", metavar="NAME", help="recordings of DIR to report on (test)")
+    own("--videos", metavar="DIR", help="video files for the page to play (DATA/videos), or to report on")
+    own("--clicks", metavar="TABLE", help=f"clicks to show; {_POINTS}")
+    own(
+        "--ground-truth",
+        metavar="FILE",
+        help="true actions, in ActivityNet form (the dataset's gt_full.json)",
+    )
+    own("--out", required=True, metavar="FILE", help="the report, as .html")
+    own("--figures", metavar="DIR", help="also write each figure there; needs Chromium")
+    own("--format", choices=["png", "svg"], help="of those (png)")
+    own("--device", metavar="NAME", help="auto, cpu, cuda, cuda:N or mps (auto)")
+    own("--quiet", action="store_true", help="show no progress")
+
+
 def _convert(verb: ArgumentParser) -> None:
     """Turn clicks and segments from one tool's format into another's.
 
@@ -234,6 +266,28 @@ def _convert(verb: ArgumentParser) -> None:
     own("--to", dest="target_format", metavar="F", help="format of OUT (by its name)")
     fps = "frames a second, or an ActivityNet JSON that has each video's, where SRC has none"
     own("--fps", metavar="N|FILE", help=fps)
+    own("--force", action="store_true", help="overwrite OUT")
+
+
+def _studio(verb: ArgumentParser) -> None:
+    """Click, train, watch and correct in the browser.
+
+    PROJECT is a folder: of videos, of a data set, or of a run. All that the studio makes lies in
+    PROJECT/.hrpro-studio, and every click is on the disk before the page shows it. Others than this machine's
+    own users come in only with --host, and with the token that is printed then.
+
+    hrpro studio my_videos
+    hrpro studio my_videos --host 0.0.0.0                      for everyone who has the printed address
+    hrpro studio my_videos --export clicks.csv                 the clicks, with or without a studio open
+    hrpro studio my_videos --export labels/ --format elan      clicks and verified segments, a file a video
+    """
+    own = verb.add_argument
+    own("project", metavar="PROJECT", help="folder of videos, of a data set, or of a run")
+    own("--host", metavar="NAME", help="address to listen at (127.0.0.1: this machine alone)")
+    own("--port", type=NonNegativeInt, metavar="N", help="0: any that is free (the first one from 8765 on)")
+    own("--no-browser", action="store_true", help="open no browser, only print the address")
+    own("--export", metavar="OUT", help="write the clicks to this file, or folder/, and start no server")
+    own("--format", metavar="F", help="format of OUT, as of hrpro convert --to (by its name)")
     own("--force", action="store_true", help="overwrite OUT")
 
 

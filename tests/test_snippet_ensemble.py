@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from hrpro.calibration import half_config
 from hrpro.localizer import HRPro
 from hrpro.snippet.ensemble import SnippetEnsemble
 from hrpro.snippet.stage import SnippetStage
@@ -58,7 +59,10 @@ def test_a_model_of_several_members_survives_saving(tmp_path, features, source):
     config = tiny_config(snippet={"members": 2}, instance={"source": source})
     rows: list[dict[str, float]] = []
     model = HRPro(config).fit(usual(tmp_path / "data"), run_dir=tmp_path / "run", on_row=rows.append)
-    assert len(rows) == 2 * config.snippet.steps + config.instance.steps
+    halves = [row["half"] for row in rows if "half" in row]
+    steps = half_config(config.snippet, 0).steps
+    assert halves == [1] * steps + [2] * steps
+    assert len(rows) - len(halves) == 2 * config.snippet.steps + config.instance.steps
     model.save(tmp_path / "model")
     again = HRPro.load(tmp_path / "model")
     assert again.snippet is not None

@@ -281,3 +281,18 @@ def test_an_error_inside_tells_nothing_of_the_inside(client: Client, monkeypatch
     assert answer.status_code == 500
     assert "ZeroDivision" not in answer.text
     assert answer.json().keys() == {"error", "message"}
+
+
+def test_a_database_that_cannot_be_written_is_told_and_nothing_is_acknowledged(client: Client) -> None:
+    client.ops(add_class())
+    store = client.app.state.studio.store
+    (pages,) = store._db.execute("PRAGMA page_count").fetchone()
+    store._db.execute(f"PRAGMA max_page_count = {pages}")  # as a full disk: SQLite says the same
+    many = [add_click(f"k{n}", 1.0, "one") for n in range(900)]
+    answer = client.ops(*many, status=507)
+    assert answer["error"] == "disk"
+    assert "nothing was changed" in answer["message"]
+    assert client.get("/api/video", id="one")["clicks"] == []
+    store._db.execute("PRAGMA max_page_count = 1000000")
+    client.ops(*many)
+    assert len(client.get("/api/video", id="one")["clicks"]) == 900

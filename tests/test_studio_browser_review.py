@@ -195,11 +195,12 @@ def test_enter_plays_the_segment_once(page: Any, trained: Server) -> None:
     item = trained.get("/api/review")["items"][0]
     slider = page.locator(".timeline-view")
     expect(slider).to_have_attribute("aria-valuenow", f"{item['start']:.3f}")
-    page.get_by_label("Speed").select_option("4")
+    page.get_by_label("Speed").select_option("0.5")
     page.locator("#stage").focus()
     page.keyboard.press("Enter")
-    expect(page.get_by_role("button", name="Pause")).to_be_visible()
-    expect(page.get_by_role("button", name="Play", exact=True).first).to_be_visible()
+    player = page.get_by_role("group", name="Playback")
+    expect(player.get_by_role("button", name="Pause")).to_be_visible()
+    expect(player.get_by_role("button", name="Play", exact=True)).to_be_visible()
     stopped = float(slider.get_attribute("aria-valuenow"))
     assert item["end"] - 0.05 <= stopped < item["end"] + 1.0
 

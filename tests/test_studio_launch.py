@@ -143,6 +143,14 @@ def test_what_cannot_be_opened_is_one_line(folder: Path, tmp_path: Path, said) -
     assert "cannot be read" in said("studio", folder, "--no-browser", "--port", "0")
 
 
+def test_the_server_does_without_the_libraries_of_training() -> None:
+    code = (
+        "import sys, hrpro.studio.app\nassert not {'torch', 'numba', 'pandas', 'plotly'} & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_without_the_extra_it_says_what_to_install(folder: Path) -> None:
     code = (
         "import sys; sys.modules['fastapi'] = None\nfrom hrpro.cli import main\nsys.exit(main(sys.argv[1:]))"

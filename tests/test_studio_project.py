@@ -13,7 +13,7 @@ pytest.importorskip("av", reason="the extra [video] is not installed")
 
 from data_folders import field_layout
 from hrpro.core.errors import ConfigError, DataError
-from hrpro.studio import project as module
+from hrpro.studio import playable as module
 from hrpro.studio.project import OWN, open_project
 from hrpro.video.sources import find_videos
 from studio_store import make_videos
@@ -47,8 +47,8 @@ def test_a_file_is_looked_into_once(folder: Path, monkeypatch: pytest.MonkeyPatc
         looked.append(path)
         return original(path)
 
-    original = module.look_into
-    monkeypatch.setattr(module, "look_into", look)
+    original = module.look
+    monkeypatch.setattr(module, "look", look)
     first = open_project(folder)
     assert sorted(path.name for path in looked) == ["one.mp4", "three.mp4", "two.mp4"]
     looked.clear()
@@ -60,7 +60,7 @@ def test_a_file_is_looked_into_once(folder: Path, monkeypatch: pytest.MonkeyPatc
     first.rescan()
     assert sorted(path.name for path in looked) == ["four.mp4", "two.mp4"]
     assert first.videos["two"].problem
-    (folder / OWN / "videos.json").write_text("{broken")
+    (folder / OWN / "playable.json").write_text("{broken")
     assert open_project(folder).videos == first.videos
 
 
@@ -91,6 +91,7 @@ def test_a_run_shows_the_videos_that_it_was_trained_on(folder: Path, tmp_path: P
     (run / "features").mkdir()
     manifest = run / "features" / "manifest.jsonl"
     manifest.write_text("".join(json.dumps(entry) + "\n" for entry in entries) + "broken\n[]\n")
+    (run / "model").rename(run / ".model.old")  # where a writer that is killed leaves it
     opened = open_project(run)
     assert (opened.kind, list(opened.videos), opened.inside) == ("run", ["one"], None)
     assert opened.files == {"one": folder / "one.mp4"}

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hrpro.core.annotations import Detections
 from hrpro.core.timeline import Timeline
-from hrpro.data.formats.activitynet import read_detections
+from hrpro.data.formats.activitynet import read_detections, write_detections
 from hrpro.localizer import HRPro
 from hrpro.studio.predictions import (
     Curves,
@@ -22,8 +23,8 @@ from hrpro.studio.predictions import (
     surest,
     thinned,
 )
-from hrpro.studio.review import worklist
-from hrpro.studio.runs_of import Run
+from hrpro.studio.review import DOUBTFUL, counts_of, worklist
+from hrpro.studio.runs_of import Run, class_ids, names_of
 from hrpro.studio.store import Store
 from hrpro.studio.uncertainty import DOUBTS, Scored, chance, doubts, uncertainty, worth_showing
 from tiny_sets import TIMELINE, tiny_config, usual
@@ -194,6 +195,9 @@ def test_the_worklist_is_sorted_and_leaves_out_what_was_judged(tmp_path: Path, m
     with store.view() as view:
         items = worklist(run, ["v", "w", "never"], view)
         assert len(items) > 3
+        counts = counts_of(run, ["v", "w", "never"], view)
+        assert sum(all for all, _ in counts.values()) == len(items)
+        assert counts["never"] == (0, 0)
         assert [one["uncertainty"] for one in items] == sorted(
             (one["uncertainty"] for one in items), reverse=True
         )
@@ -222,4 +226,39 @@ def test_the_worklist_is_sorted_and_leaves_out_what_was_judged(tmp_path: Path, m
         assert [one["id"] for one in worklist(run, ["v", "w"], view)] == [one["id"] for one in items[1:]]
         every = worklist(run, ["v", "w"], view, open_only=False)
         assert {one["id"]: one["verdict"] for one in every}[first["id"]] == "accepted"
+        assert sum(judged for _, judged in counts_of(run, ["v", "w"], view).values()) == 1
+        again = Run("2", tmp_path / "another", run.classes, 2.0)
+        assert counts_of(again, ["v"], view) == {"v": (0, 0)}, "what was said of another run's is not counted"
+    store.close()
+
+
+def test_a_class_renamed_after_the_run_is_called_by_its_new_name() -> None:
+    run = Run("1", Path("run"), {"jump": "a", "run": "b", "old": "gone", "elsewhere": ""}, 1.0)
+    classes = [{"id": "a", "name": "run"}, {"id": "b", "name": "jump"}, {"id": "c", "name": "elsewhere"}]
+    assert class_ids(run, classes) == {"jump": "a", "run": "b", "old": None, "elsewhere": "c"}
+    assert names_of(run, classes) == {"jump": "run", "run": "jump", "elsewhere": "elsewhere"}
+
+
+def test_what_lies_far_below_the_threshold_is_listed_on_request_or_once_judged(tmp_path: Path) -> None:
+    run = Run("1", tmp_path / "run", {"jump": "id-jump"}, 1.0)
+    scores = np.array([0.9, 0.4, 0.39 * DOUBTFUL, 0.01])
+    starts = np.arange(4) * 2.0
+    columns = Detections(np.stack([starts, starts + 1], 1), np.zeros(4, np.int64), scores, ("jump",))
+    about = {"run": "1", "stamp": "", "min_score": 0.4, "doubtful": 0.5, "shown": [0, 1, 2, 3]}
+    about |= {"uncertainty": [0.1, 1.0, 0.9, 0.8], "moments": [0.5, 2.5, 4.5, 6.5]}
+    write_detections(found_path(run.folder, "v"), {"v": columns}, external_data=about)
+    store = Store(tmp_path / "studio.db", lambda: {"v": 30.0})
+
+    def starts_of(**how: bool) -> list[float]:
+        with store.view() as view:
+            return [one["start"] for one in worklist(run, ["v"], view, sort="time", **how)]
+
+    assert starts_of() == [0.0, 2.0]
+    assert starts_of(every=True) == [0.0, 2.0, 4.0, 6.0]
+    id = prediction_id("1", "v", 3)
+    said = {"op": "judge", "id": id, "video": "v", "run": "1", "verdict": "accepted", "version": 0}
+    store.apply("me", "r", [said])
+    assert starts_of(open_only=False) == [0.0, 2.0, 6.0]
+    with store.view() as view:
+        assert counts_of(run, ["v"], view) == {"v": (3, 1)}
     store.close()

@@ -293,3 +293,23 @@ def test_a_closed_store_refuses_and_changes_nothing(tmp_path: Path) -> None:
     with pytest.raises(Refused) as closing:
         store.apply("me", new_id(), [add_click()])
     assert closing.value.status == 503
+
+
+def test_nothing_is_acknowledged_into_a_file_that_is_gone(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        store.apply("me", "r1", [add_class(), add_click()])
+        (tmp_path / "corner").rename(tmp_path / "away")
+        with pytest.raises(Refused, match="not in its place") as told:
+            store.apply("me", "r2", [add_click("k2")])
+        assert (told.value.status, (tmp_path / "corner").exists()) == (503, False)
+        (tmp_path / "away").rename(tmp_path / "corner")
+        store.apply("me", "r2", [add_click("k2")])
+        assert len(store.clicks()) == 2
+
+
+def test_reading_makes_no_database_where_there_was_one(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        (tmp_path / "corner" / "studio.db").rename(tmp_path / "away.db")
+        with pytest.raises(sqlite3.OperationalError):
+            store.clicks()
+        assert not (tmp_path / "corner" / "studio.db").exists()

@@ -27,7 +27,7 @@ def peace(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     told = finish(folder, start(folder))
     assert told.end is not None
     assert told.end["end"] == "done", (folder / "worker.log").read_text()
-    assert {row["stage"] for row in told.rows} == {"snippet", "instance"}
+    assert {row["stage"] for row in told.rows} == {"snippet", "instance", "half-1", "half-2"}
     assert all(row["loss"] > 0 for row in told.rows)
     run = root / ".hrpro-studio" / "runs" / "1"
     for video in ("a one", "b", "c"):  # c has no click, and is looked through all the same

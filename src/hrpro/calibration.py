@@ -8,7 +8,7 @@ The threshold is the mean of the two (``docs/findings.md`` holds the measurement
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,23 +25,29 @@ if TYPE_CHECKING:
     from hrpro.localizer import HRPro
 
 Judged = tuple[Detections, Sequence[Click]]
+OnRow = Callable[[Any], None]
 
 
 def choose_min_score(
-    model: HRPro, training_set: TrainingSet, *, run_dir: Path | None = None, **kept: Any
+    model: HRPro,
+    training_set: TrainingSet,
+    *,
+    run_dir: Path | None = None,
+    on_row: OnRow | None = None,
+    **kept: Any,
 ) -> float:
     """The threshold of a trained model; weights and detections stay as they are.
 
     kept: as for ``SnippetEnsemble.fit``; the halves' checkpoints and logs go to half-1 and half-2 in
-    ``run_dir``. They cost a quarter of stage 1's steps, with half the recordings. A single recording with
-    clicks cannot be halved: then, or where the halves find nothing, what suits the model's own scores is all
-    there is.
+    ``run_dir``, and the rows that ``on_row`` is given also have ``half``, 1 or 2. They cost a quarter of
+    stage 1's steps, with half the recordings. A single recording with clicks cannot be halved: then, or where
+    the halves find nothing, what suits the model's own scores is all there is.
     """
     own = best_threshold(
         (model.predict(item.features.read_float32(), item.timeline), training_set.clicks[item.id])
         for item in training_set.recordings
     )
-    unseen = best_threshold(_unseen(model, training_set, run_dir, **kept))
+    unseen = best_threshold(_unseen(model, training_set, run_dir, on_row, **kept))
     return (own + unseen) / 2 if unseen > 0 else own
 
 
@@ -61,7 +67,9 @@ def half_config(config: SnippetConfig, half: int) -> SnippetConfig:
     return replace(config, members=1, steps=steps, seed=seed)
 
 
-def _unseen(model: HRPro, training_set: TrainingSet, run_dir: Path | None, **kept: Any) -> Iterator[Judged]:
+def _unseen(
+    model: HRPro, training_set: TrainingSet, run_dir: Path | None, on_row: OnRow | None, **kept: Any
+) -> Iterator[Judged]:
     """Each recording's detections by stage-1 scores of a network that never saw it, and its clicks; both of
     the classes that network was taught."""
     dealt = halves(training_set)
@@ -72,7 +80,8 @@ def _unseen(model: HRPro, training_set: TrainingSet, run_dir: Path | None, **kep
     for half, (taught, others) in enumerate((dealt, dealt[::-1])):
         config = half_config(model.config.snippet, half)
         own_dir = None if run_dir is None else run_dir / f"half-{half + 1}"
-        network = SnippetEnsemble.fit(taught, config, run_dir=own_dir, **kept)
+        told = _of_half(half + 1, on_row)
+        network = SnippetEnsemble.fit(taught, config, run_dir=own_dir, on_row=told, **kept)
         known = {click.label for held in taught.clicks.values() for click in held}
         for item in others.recordings:
             features_td = item.features.read_float32()
@@ -84,3 +93,7 @@ def _unseen(model: HRPro, training_set: TrainingSet, run_dir: Path | None, **kep
             segments = item.timeline.to_seconds(found.segments)
             clicks = [click for click in others.clicks[item.id] if click.label in known]
             yield Detections(segments, found.labels, found.scores, found.classes), clicks
+
+
+def _of_half(half: int, on_row: OnRow | None) -> OnRow | None:
+    return None if on_row is None else lambda row: on_row({"half": half, **row})

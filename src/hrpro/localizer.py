@@ -67,8 +67,8 @@ class HRPro:
 
         dataset: recordings and clicks; of a folder (``open_dataset``) the split train, the default clicks.
         run_dir: keeps checkpoints and logs, so that a killed training can go on with ``resume``. on_row: is
-        given each row of the log. Raises DataError, NonFiniteError, RunError or ConfigError, and is then the
-        model it was before.
+        given each row of the log; those of the threshold's two networks have ``half``. Raises DataError,
+        NonFiniteError, RunError or ConfigError, and is then the model it was before.
         """
         training_set = dataset.training_set() if isinstance(dataset, Dataset) else dataset
         origin = common_origin((item.features.path, item.timeline) for item in training_set.recordings)
@@ -87,7 +87,7 @@ class HRPro:
         fitted = HRPro(config)
         fitted.snippet, fitted.instance = snippet, instance
         fitted.timeline, fitted.origin = training_set.recordings[0].timeline, origin
-        fitted.min_score = choose_min_score(fitted, training_set, **{**kept, "on_row": None})
+        fitted.min_score = choose_min_score(fitted, training_set, **kept)
         vars(self).update(vars(fitted) | {"_given": self._given})
         return self
 

@@ -15,6 +15,11 @@ def model_folder(path: Path) -> Path:
     return next((place for place in places if (place / DESCRIPTION).is_file()), inside)
 
 
+def is_trained(run: Path) -> bool:
+    """Whether a run's folder holds a whole model, set aside or not."""
+    return (model_folder(run / FOLDER) / DESCRIPTION).is_file()
+
+
 def set_aside(path: Path) -> Path:
     """Where the model of ``path`` is while the next one takes its place."""
     return path.parent / f".{path.name}.old"

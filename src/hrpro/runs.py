@@ -25,7 +25,7 @@ from hrpro.data.formats.activitynet import write_detections
 from hrpro.data.formats.jsonfile import write_atomic
 from hrpro.data.training_set import Recording, TrainingSet
 from hrpro.localizer import HRPro
-from hrpro.model_folder import FOLDER
+from hrpro.model_folder import FOLDER, is_trained
 from hrpro.settings import build, read_layer
 from hrpro.training.checkpoint import differences
 from hrpro.video.store import common_origin
@@ -74,7 +74,7 @@ def train_run(
 
 def check_free(run: Path, resume: bool) -> None:
     """RunError if a trained model lies there and it is not to be resumed."""
-    if (run / FOLDER).exists() and not resume:
+    if is_trained(run) and not resume:
         raise RunError("holds a trained model already", where=run, mend="take another folder, or remove it")
 
 
@@ -102,7 +102,7 @@ def _deciding(config: Config) -> dict[str, Any]:
 
 def predict_split(run: Path, data: Path, split: str, out: Path, device: str = "auto") -> int:
     """Localize the actions of a split's recordings, write them in ActivityNet form, return their number."""
-    if (run / SETTINGS).is_file() and not (run / FOLDER).exists():
+    if (run / SETTINGS).is_file() and not is_trained(run):
         raise RunError("the training is not finished", where=run, mend="go on with hrpro train --resume")
     check_writable(out)
     model = HRPro.load(run, device=pick_device(device))

@@ -22,7 +22,7 @@ class SnippetConfig(TrainingConfig):
     members: int = 4
     """Networks that differ in their seed alone and whose scores are averaged (ours; 1 is the paper's). Each
     costs a whole training."""
-    exemplar_weight: float = 0.5
+    exemplar_weight: float = 0.3
     """Weight of the exemplars' P beside the networks' (ours; 0, the paper's, does without exemplars)."""
     exemplars: int = 3000
     """Training snippets at most that recordings are compared with."""

@@ -129,7 +129,7 @@ def describe_video(studio: Studio, id: str) -> dict[str, Any]:
         clicks, segments, verdicts = view.clicks(id), view.segments(id), view.verdicts(id)
     if id not in studio.project.videos and not (clicks or segments or verdicts):
         raise missing("There is no such video in this project.")
-    counts = {"clicks": {id: len(clicks)}, "segments": {id: len(segments)}, "reviewed": {id: len(verdicts)}}
+    counts = {"clicks": {id: len(clicks)}, "segments": {id: len(segments)}}
     return {
         "video": _videos(studio, [id], counts)[0],
         "clicks": clicks,
@@ -140,7 +140,7 @@ def describe_video(studio: Studio, id: str) -> dict[str, Any]:
     }
 
 
-_COUNTED: dict[str, Any] = {"clicks": "click", "segments": "segment", "reviewed": "verdict"}
+_COUNTED: dict[str, Any] = {"clicks": "click", "segments": "segment"}
 
 
 def _videos(studio: Studio, ids: list[str], counts: dict[str, dict[str, int]]) -> list[dict[str, Any]]:
@@ -160,6 +160,7 @@ def _videos(studio: Studio, ids: list[str], counts: dict[str, dict[str, int]]) -
             **{key: found.get(id, 0) for key, found in counts.items()},
             "features": False,
             "predicted": 0,
+            "reviewed": 0,
         }
         for id, video in videos.items()
     }

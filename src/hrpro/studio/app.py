@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mimetypes
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.resources import files
@@ -42,6 +43,7 @@ def create_app(project: Project, door: Door) -> FastAPI:
     app.add_middleware(Guard, door=door)
     app.add_exception_handler(Refused, answer_refused)
     app.add_exception_handler(HRProError, answer_bad_input)
+    app.add_exception_handler(sqlite3.OperationalError, _answer_unstored)
     app.add_exception_handler(HTTPException, _answer_http)
     app.add_exception_handler(RequestValidationError, _answer_question)
     for part in (api, media, jobs_api, review_api):
@@ -58,6 +60,12 @@ def create_app(project: Project, door: Door) -> FastAPI:
 
     app.mount("/static", StaticFiles(directory=STATIC))
     return app
+
+
+def _answer_unstored(request: Request, error: Exception) -> JSONResponse:
+    """A database that cannot be read or written: nothing was acknowledged, so the page asks again."""
+    message = f"The project's database cannot be used now ({error}); nothing was changed."
+    return JSONResponse({"error": "disk", "message": message}, 507)
 
 
 def _answer_http(request: Request, error: Exception) -> JSONResponse:

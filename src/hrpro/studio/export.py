@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import io
+import os
 import zipfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from hrpro.convert import render, write_folder
 from hrpro.core.annotations import Segment
@@ -88,12 +92,8 @@ def export_project(path: Path, out: Path, format: str | None, *, folder: bool, f
     folder = folder or out.is_dir()
     if not folder and out.exists() and not force:
         raise ConfigError("it is there already", where=out, mend="--force overwrites it")
-    store = Store(project.database, project.durations)
-    try:
-        with store.view() as view:
-            made = export(view, project, format, out)
-    finally:
-        store.close()
+    with _opened(project) as store, store.view() as view:
+        made = export(view, project, format, out)
     if folder:
         files = write_folder(out, made.texts, force)
     elif len(made.texts) == 1:
@@ -105,3 +105,19 @@ def export_project(path: Path, out: Path, format: str | None, *, folder: bool, f
     held = f"{counted(made.clicks, 'click')} and {counted(made.segments, 'segment')}"
     where = files[0] if len(files) == 1 else f"{len(files)} files in {out}"
     return [*made.remarks, f"{made.format.name}: {held} in {where}"]
+
+
+@contextmanager
+def _opened(project: Project) -> Iterator[Store]:
+    """The project's store; of a disk that cannot be written to, a copy of it, for SQLite writes to read."""
+    with ExitStack() as held:
+        path = project.database
+        if not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
+            folder = Path(held.enter_context(TemporaryDirectory()))
+            for part in (path, path.with_name(f"{path.name}-wal")):
+                if part.exists():
+                    (folder / part.name).write_bytes(part.read_bytes())
+            path = folder / path.name
+        store = Store(path, project.durations)
+        held.callback(store.close)
+        yield store

@@ -133,6 +133,7 @@ class Jobs:
             self._db.close()
 
     def _supervise(self) -> None:
+        said = ""
         while not self._closed:
             self._wake.wait(_EVERY)
             self._wake.clear()
@@ -141,8 +142,10 @@ class Jobs:
             try:
                 with self._lock:
                     self._look()
-            except Exception:  # such as a full disk: the next look tries again
-                traceback.print_exc()
+                said = ""
+            except Exception as error:  # such as a full disk: the next look tries again
+                if said != (said := repr(error)):
+                    traceback.print_exc()
 
     def _look(self) -> None:
         busy = self._rows("WHERE state IN ('running', 'stopping')")

@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 
 from hrpro.studio.answers import Refused, client_of, invalid, missing, read_body
 from hrpro.studio.jobs import Jobs
-from hrpro.studio.predictions import read_predicted
+from hrpro.studio.review import counts_of
 from hrpro.studio.runs_of import latest, new_run, run_of, runs
 from hrpro.studio.spec import FEATURES, Spec, write_clicks
 from hrpro.studio.state import Studio
@@ -168,11 +168,14 @@ def _video_facts(studio: Studio, ids: Sequence[str]) -> dict[str, dict[str, Any]
     run, dataset = latest(studio.project), studio.project.dataset
     held = set() if dataset is None else {id for files in dataset.features.files.values() for id in files}
     folders = list((studio.project.own / FEATURES).glob("*/"))
+    with studio.store.view() as view:
+        counts = {} if run is None else counts_of(run, ids, view)
     facts = {}
     for id in ids:
-        predicted = None if run is None else read_predicted(run.folder, id)
+        predicted, reviewed = counts.get(id, (0, 0))
         facts[id] = {
             "features": id in held or any((folder / f"{id}{SUFFIX}").is_file() for folder in folders),
-            "predicted": 0 if predicted is None else len(predicted.shown),
+            "predicted": predicted,
+            "reviewed": reviewed,
         }
     return facts

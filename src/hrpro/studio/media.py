@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,7 +19,7 @@ from hrpro.core.errors import DataError, RunError
 from hrpro.studio.answers import Refused, invalid, missing, read_body
 from hrpro.studio.frame_times import FrameTimes, frame_times
 from hrpro.studio.paths import Listing, corner, disposition, open_file
-from hrpro.studio.playable import COPY, MP4, NO, YES, Facts, FactsBook, key
+from hrpro.studio.playable import COPY, MP4, NO, YES, Facts, key
 from hrpro.studio.proxies import Proxies
 from hrpro.studio.ranges import FileAnswer, matches
 from hrpro.studio.state import Studio
@@ -62,16 +61,13 @@ class Media:
     def __init__(self, state: Studio) -> None:
         project = state.project
         self._listing, self._project = Listing(project), project
-        self._book = FactsBook(project.own / "playable.json")
+        assert project.book is not None
+        self._book = project.book
         self._frames = corner(project.own, "frames")
         self._shelf = Shelf(corner(project.own, "thumbs"))
         self.proxies = Proxies(corner(project.own, "proxies"), self._listing, state.live.publish)
         self._drawing: dict[str, asyncio.Task[bytes]] = {}
         self._draw_limit, self._scan_limit = CapacityLimiter(DRAWING), CapacityLimiter(1)
-        # Looking into all files takes a while the first time, and nobody need wait for it.
-        threading.Thread(
-            target=self.facts, args=(tuple(project.files),), name="playable", daemon=True
-        ).start()
 
     def close(self) -> None:
         """Ends the making of copies."""
@@ -92,8 +88,6 @@ class Media:
         playable, problem = YES if shown.is_copy else shown.facts.playable, None
         if playable != YES and self.proxies.making(id):
             playable = "making"
-        elif playable == NO:
-            problem = f"This file cannot be shown: {shown.facts.why}."
         elif playable == COPY and (problem := self.proxies.failure(id)):
             playable = NO
         query = f"id={quote(id, safe='')}&v={shown.name.partition('-')[2]}"

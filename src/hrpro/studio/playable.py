@@ -7,6 +7,8 @@ pictures begin later by the file's clock is played from a copy, as is one that o
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from hashlib import sha256
@@ -25,7 +27,7 @@ PLAYED = {  # codecs of pictures and of sound that Chromium, Firefox and Safari 
 }
 PIXELS = ("yuv420p", "yuvj420p")
 TYPES = {".avi": "video/x-msvideo", ".mkv": "video/x-matroska", ".mov": "video/quicktime"}
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -75,8 +77,8 @@ def _obstacle(reader: Reader, type: str, sounds: set[str]) -> str | None:
         return f"not every browser plays pictures of {pixels}"
     if not {_FAMILY.get(sound, sound) for sound in sounds} <= voices:
         return f"not every browser plays sound of {', '.join(sorted(sounds))}"
-    if info.rotation or info.mirrored:
-        return "not every browser turns the pictures as the file asks for"
+    if info.mirrored:  # quarter turns, as phones ask for them, they all make
+        return "not every browser mirrors the pictures as the file asks for"
     if abs(info.start) > 0.3 / (info.fps or 25):
         return f"its pictures begin at {info.start:.2f} s of its own clock"
     return None
@@ -114,6 +116,20 @@ class FactsBook:
             if kept.pop("version", None) == VERSION:
                 self._known = {name: Facts(**facts) for name, facts in kept.items()}
         self._saved = len(self._known)
+
+    def of_all(self, files: Mapping[str, Path]) -> dict[str, Facts]:
+        """Of each file that is there; those that are new are opened a few at a time, and kept."""
+        names = dict[str, str]()
+        for id, path in files.items():
+            with suppress(OSError):
+                names[id] = key(id, path)
+        new = [id for id, name in names.items() if name not in self._known]
+        if new:
+            with ThreadPoolExecutor(4) as pool:
+                for id, facts in zip(new, pool.map(lambda id: look(files[id]), new), strict=True):
+                    self._known[names[id]] = facts
+            self.save()
+        return {id: self._known[name] for id, name in names.items()}
 
     def of(self, id: str, path: Path) -> Facts:
         """Looked up, or found out now (some 10 ms). OSError: the file is gone."""

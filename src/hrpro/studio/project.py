@@ -9,26 +9,29 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from hrpro.core.annotations import Click, Segment
 from hrpro.core.errors import ConfigError, DataError, HRProError
 from hrpro.data.clicks import read_clicks
 from hrpro.data.folder import Dataset, open_dataset
 from hrpro.data.formats.activitynet import read_ground_truth
-from hrpro.data.formats.jsonfile import write_atomic
 from hrpro.data.layout import DATASET_FILE, GROUND_TRUTH
+from hrpro.model_folder import is_trained
 from hrpro.studio.checks import SLACK, is_text
 from hrpro.studio.ops import LABEL
 from hrpro.video.jobs import manifest_path
 from hrpro.video.sources import by_name, find_videos
 
-OWN, DATABASE, _LOOKED = ".hrpro-studio", "studio.db", "videos.json"
+if TYPE_CHECKING:
+    from hrpro.studio.playable import FactsBook
+
+OWN, DATABASE, _BOOK = ".hrpro-studio", "studio.db", "playable.json"
 EMPTY = "There is no video in this folder yet: put video files (.mp4, .mov, .mkv, ...) into it, and reload."
+NO_READER = "Nothing here reads video files: pip install hrpro[video]."
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,8 @@ class ProjectVideo:
 class Project:
     """An opened folder (see ``open_project``).
 
-    own: the studio's corner. inside: the folder that no video may lie outside of; None: those of a run, which
+    own: the studio's corner. files: the video files by id. book: what is known of them (None: nothing here
+    reads them). inside: the folder that no video may lie outside of; None: those of a run, which
     its manifest names. remarks: what was found and left out, in words.
     """
 
@@ -60,19 +64,15 @@ class Project:
         self.inside = None if kind == "run" else root
         self.remarks: list[str] = []
         self._lock = threading.Lock()
-        self._looked: dict[str, dict[str, Any]] | None = None
+        self.book = _open_book(self.own / _BOOK)
         self.videos: Mapping[str, ProjectVideo] = {}
+        self.files: Mapping[str, Path] = {}
         self.rescan()
 
     @property
     def name(self) -> str:
         """The folder's own name."""
         return (self.root.name or str(self.root)).encode("utf-8", "replace").decode()
-
-    @property
-    def files(self) -> dict[str, Path]:
-        """The video files, by id."""
-        return {id: video.path for id, video in self.videos.items() if video.path is not None}
 
     def durations(self) -> Mapping[str, float | None]:
         """s of each video, by id."""
@@ -84,9 +84,10 @@ class Project:
             files = self._files()
             found = self._look(files)
             if self.dataset is not None:
-                listed = self._recordings(self.dataset)
+                listed = self._recordings
                 found = {id: _joined(listed.get(id), found.get(id)) for id in [*listed, *found]}
             self.videos = found
+            self.files = {id: video.path for id, video in found.items() if video.path is not None}
 
     def truth(self, id: str) -> tuple[Segment, ...]:
         """A video's true segments, where the data set has them: to be shown, never to be learned from."""
@@ -151,8 +152,11 @@ class Project:
             id: path for id, path in files.items() if id not in taken and id not in matched
         }
 
-    def _recordings(self, dataset: Dataset) -> dict[str, ProjectVideo]:
+    @cached_property
+    def _recordings(self) -> dict[str, ProjectVideo]:
         """The data set's own recordings, in the order of its splits, with what it says of them."""
+        dataset = self.dataset
+        assert dataset is not None
         features = {
             id: paths[0] for folder in dataset.features.files.values() for id, paths in folder.items()
         }
@@ -173,22 +177,15 @@ class Project:
         return found
 
     def _look(self, files: Mapping[str, Path]) -> dict[str, ProjectVideo]:
-        """What the files say of themselves; those looked into before and unchanged are not opened again."""
-        if self._looked is None:
-            self._looked = _read_looked(self.own / _LOOKED)
-        stamps = {id: _stamp(path) for id, path in files.items()}
-        looked = self._looked
-        new = [id for id in files if looked.get(str(files[id]), {}).get("stamp") != stamps[id]]
-        with ThreadPoolExecutor(4) as pool:
-            facts = pool.map(lambda id: look_into(files[id]), new)
-            for id, found in zip(new, facts, strict=True):
-                looked[str(files[id])] = {**found, "stamp": stamps[id]}
-        if new:
-            write_atomic(self.own / _LOOKED, json.dumps(looked))
-        return {
-            id: ProjectVideo(id, path, **{k: v for k, v in looked[str(path)].items() if k != "stamp"})
-            for id, path in files.items()
-        }
+        """What the files say of themselves, or the problem with them."""
+        if self.book is None:
+            return {id: ProjectVideo(id, path, problem=NO_READER) for id, path in files.items()}
+        found = {}
+        for id, facts in self.book.of_all(files).items():
+            size = facts.duration, facts.fps, facts.width, facts.height
+            problem = f"This file cannot be shown: {facts.why}." if facts.playable == "no" else None
+            found[id] = ProjectVideo(id, files[id], *size, problem=problem)
+        return found
 
 
 def open_project(path: str | Path) -> Project:
@@ -204,7 +201,7 @@ def open_project(path: str | Path) -> Project:
     root = root.resolve()
     if OWN in root.parts:  # a run of the studio's own, say: it belongs to the project around it
         root = Path(*root.parts[: root.parts.index(OWN)])
-    if (root / "model" / "model.json").is_file() or (root / "checkpoints").is_dir():
+    if is_trained(root) or (root / "checkpoints").is_dir():
         if not _recorded(root):
             what = "this run does not say where its videos are"
             raise ConfigError(what, where=path, mend="open the folder with its videos or data set instead")
@@ -213,17 +210,12 @@ def open_project(path: str | Path) -> Project:
     return Project(root, "dataset" if any((root / mark).exists() for mark in marks) else "videos")
 
 
-def look_into(path: Path) -> dict[str, Any]:
-    """Duration, rate and size of a video file, or the problem with it."""
+def _open_book(file: Path) -> FactsBook | None:
     try:
-        from hrpro.video.decode import probe
-
-        info = probe(path)
-    except DataError as error:
-        return {"problem": f"This file cannot be shown: {error.what}."}
+        from hrpro.studio.playable import FactsBook
     except ImportError:
-        return {"problem": "Nothing here reads video files: pip install hrpro[video]."}
-    return {"duration": info.duration, "fps": info.fps, "width": info.width, "height": info.height}
+        return None
+    return FactsBook(file)
 
 
 def _recorded(run: Path) -> dict[str, Path]:
@@ -250,21 +242,3 @@ def _joined(listed: ProjectVideo | None, file: ProjectVideo | None) -> ProjectVi
     return replace(
         file, duration=file.duration or listed.duration, fps=file.fps or listed.fps, problem=file.problem
     )
-
-
-def _stamp(path: Path) -> list[int]:
-    try:
-        about = path.stat()
-    except OSError:
-        return [0, 0]
-    return [about.st_size, about.st_mtime_ns]
-
-
-def _read_looked(path: Path) -> dict[str, dict[str, Any]]:
-    """What was kept; nothing if it cannot be read, for then the files are looked into again."""
-    try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        keys = {"stamp", "duration", "fps", "width", "height", "problem"}
-        return {name: facts for name, facts in kept.items() if facts.keys() <= keys}
-    except (OSError, ValueError, AttributeError):
-        return {}

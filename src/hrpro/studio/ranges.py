@@ -77,7 +77,7 @@ class FileAnswer(Response):
         await self._send(first, count, receive, send)
 
     async def _send(self, first: int, count: int, receive: Receive, send: Send) -> None:
-        gone = asyncio.create_task(_left(receive))
+        gone = asyncio.create_task(left(receive))
         try:
             while count and not gone.done():
                 piece = await run_in_threadpool(_read, self._handle, first, min(count, CHUNK))
@@ -121,7 +121,7 @@ def _read(handle: int, first: int, count: int) -> bytes:
     return os.read(handle, count)
 
 
-async def _left(receive: Receive) -> None:
+async def left(receive: Receive) -> None:
     """Returns when the client has gone."""
     while (await receive())["type"] != "http.disconnect":
         pass

@@ -10,7 +10,7 @@ from hrpro.studio.answers import invalid, missing
 from hrpro.studio.predictions import read_curves, read_predicted, thinned
 from hrpro.studio.proposals import next_videos
 from hrpro.studio.review import SORTS, items_of, worklist
-from hrpro.studio.runs_of import Run, latest, run_of
+from hrpro.studio.runs_of import Run, latest, names_of, run_of
 from hrpro.studio.state import Studio
 
 MOST = 500
@@ -18,18 +18,21 @@ MOST = 500
 
 
 def router(studio: Studio) -> APIRouter:
-    """GET /api/predictions, /api/activations, /api/review, /api/next."""
+    """GET /api/predictions, /api/activations, /api/review, /api/next.
+
+    every=true with the first and the third tells also what is not worth a person's time (``review.py``).
+    """
     routes = APIRouter()
 
     @routes.get("/api/predictions")
-    def predictions(video: str, run: str | None = None) -> dict[str, Any]:
+    def predictions(video: str, run: str | None = None, every: bool = False) -> dict[str, Any]:
         chosen = _chosen(studio, run)
         _known(studio, video)
         found = None if chosen is None else read_predicted(chosen.folder, video)
         if chosen is None or found is None:
             return {"run": None if chosen is None else chosen.id, "min_score": None, "items": []}
         with studio.store.view() as view:
-            items = items_of(chosen, video, view)
+            items = items_of(chosen, video, view, every=every)
         return {"run": chosen.id, "min_score": found.min_score, "items": items}
 
     @routes.get("/api/activations")
@@ -39,7 +42,9 @@ def router(studio: Studio) -> APIRouter:
         curves = None if chosen is None else read_curves(chosen.folder, video)
         if chosen is None or curves is None:
             raise missing("Nothing has been predicted for this video yet.")
-        return {"run": chosen.id, **thinned(curves)}
+        names = names_of(chosen, studio.store.classes())
+        told = thinned(curves)
+        return {"run": chosen.id, **told, "classes": [names.get(label, label) for label in told["classes"]]}
 
     @routes.get("/api/review")
     def review(
@@ -49,6 +54,7 @@ def router(studio: Studio) -> APIRouter:
         offset: int = 0,
         run: str | None = None,
         video: str | None = None,
+        every: bool = False,
         wanted: Annotated[str | None, Query(alias="class")] = None,
     ) -> dict[str, Any]:
         if sort not in SORTS:
@@ -65,7 +71,13 @@ def router(studio: Studio) -> APIRouter:
         videos = list(studio.project.videos) if video is None else [video]
         with studio.store.view() as view:
             items = worklist(
-                chosen, videos, view, sort=sort, wanted_class=wanted or None, open_only=verdict == "open"
+                chosen,
+                videos,
+                view,
+                sort=sort,
+                wanted_class=wanted or None,
+                open_only=verdict == "open",
+                every=every,
             )
         return {"run": chosen.id, "total": len(items), "items": items[offset : offset + limit]}
 

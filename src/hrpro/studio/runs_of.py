@@ -9,9 +9,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from hrpro.model_folder import DESCRIPTION, FOLDER
+from hrpro.model_folder import DESCRIPTION, FOLDER, is_trained, model_folder
 from hrpro.studio.project import Project
-from hrpro.studio.spec import OPENED, RUNS, model_folder, run_folder
+from hrpro.studio.spec import OPENED, RUNS, run_folder, trained_folder
 from hrpro.video.whole import write_text
 
 ABOUT = "run.json"
@@ -31,7 +31,7 @@ class Run:
 def runs(project: Project) -> list[Run]:
     """Oldest first."""
     found = []
-    if (project.root / FOLDER / DESCRIPTION).is_file():
+    if is_trained(project.root):
         found.append(run_of(project, OPENED))
     folder = project.own / RUNS
     numbers = [int(path.name) for path in folder.glob("[0-9]*") if path.name.isdecimal()]
@@ -46,7 +46,7 @@ def run_of(project: Project, id: str) -> Run | None:
     folder = run_folder(project.own, id)
     if not folder.is_dir() and id != OPENED:
         return None
-    model = model_folder(project.root, project.own, id) / FOLDER / DESCRIPTION
+    model = model_folder(trained_folder(project.root, project.own, id) / FOLDER) / DESCRIPTION
     try:
         changed = model.stat().st_mtime_ns
     except OSError:
@@ -83,6 +83,12 @@ def class_ids(run: Run, classes: Sequence[Mapping[str, Any]]) -> dict[str, str |
     there = {item["id"] for item in classes}
     named = {item["name"]: item["id"] for item in classes}
     return {label: id if id in there else named.get(label) for label, id in run.classes.items()}
+
+
+def names_of(run: Run, classes: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """What the class of each label of the run is called today; those that have been deleted are left out."""
+    names = {item["id"]: item["name"] for item in classes}
+    return {label: names[id] for label, id in class_ids(run, classes).items() if id is not None}
 
 
 def _classes(folder: Path) -> dict[str, str]:

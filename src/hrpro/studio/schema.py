@@ -43,9 +43,10 @@ CREATE INDEX actions_of_client ON actions (client, state, number);
 """
 
 
-def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
-    """A connection without implicit transactions, for any one thread at a time."""
-    db = sqlite3.connect(path, timeout=30.0, isolation_level=None, check_same_thread=False)
+def connect(path: Path, *, read_only: bool = False, make: bool = False) -> sqlite3.Connection:
+    """A connection without implicit transactions, for any one thread at a time; ``make``: the file too."""
+    address = f"{path.absolute().as_uri()}?mode={'rwc' if make else 'rw'}"
+    db = sqlite3.connect(address, timeout=30.0, isolation_level=None, check_same_thread=False, uri=True)
     try:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
@@ -64,7 +65,7 @@ def open_database(path: Path) -> sqlite3.Connection:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        db = connect(path)
+        db = connect(path, make=True)
     except (OSError, sqlite3.OperationalError) as error:
         raise DataError(f"the project's database cannot be opened: {error}", where=path) from error
     except sqlite3.DatabaseError as error:
@@ -90,6 +91,15 @@ def open_database(path: Path) -> sqlite3.Connection:
         db.close()
         raise
     return db
+
+
+def identity(path: Path) -> tuple[int, int] | None:
+    """What tells a file from another one of its name; None if there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 _MEND = "put a copy of the folder from before in its place, or move the file away to start anew"

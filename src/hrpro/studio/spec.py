@@ -42,9 +42,9 @@ class Spec:
         return run_folder(Path(self.own), self.run)
 
     @property
-    def model_folder(self) -> Path:
-        """Where the run's model lies."""
-        return model_folder(Path(self.root), Path(self.own), self.run)
+    def trained_folder(self) -> Path:
+        """The folder that the run was trained into."""
+        return trained_folder(Path(self.root), Path(self.own), self.run)
 
     def write(self, folder: Path) -> None:
         """RunError if it cannot be written."""
@@ -68,7 +68,7 @@ def run_folder(own: Path, run: str) -> Path:
     return own / RUNS / run
 
 
-def model_folder(root: Path, own: Path, run: str) -> Path:
+def trained_folder(root: Path, own: Path, run: str) -> Path:
     """The folder that a run was trained into."""
     return root if run == OPENED else run_folder(own, run)
 

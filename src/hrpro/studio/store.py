@@ -26,6 +26,7 @@ from hrpro.studio.reading import CHANGE, View, change_of
 IMPORT = "import"
 """The client in whose name the clicks of a dataset folder come in; nobody can undo them as a whole."""
 IMPORTED = "imported"
+GONE = "The project's database is not in its place any more; nothing was changed. Start the studio again."
 
 
 class Store:
@@ -45,6 +46,7 @@ class Store:
         self.path, self._durations, self._listen = path, durations, listen
         self._lock, self._closed = threading.Lock(), False
         self._db = schema.open_database(path)
+        self._file = schema.identity(path)
         self._idle: list[sqlite3.Connection] = []
 
     def apply(self, client: str, request: str, ops: Sequence[Any], author: str | None = None) -> Applied:
@@ -180,6 +182,9 @@ class Store:
         with self._lock:
             if self._closed:
                 raise Refused(503, "closing", "The studio is closing; nothing was changed.")
+            # SQLite would go on writing into a file that is gone.
+            if schema.identity(self.path) != self._file:
+                raise Refused(503, "gone", GONE)
             db, refusal = self._db, None
             db.execute("BEGIN IMMEDIATE")
             try:

@@ -16,6 +16,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from hrpro.studio.live import Ended, Event, Live, Subscription
+from hrpro.studio.ranges import left
 from hrpro.studio.store import Store
 
 HEARTBEAT = 15.0
@@ -38,7 +39,7 @@ class EventStream(Response):
         page = self._live.open()
         tasks = [
             asyncio.create_task(self._write(page, send)),
-            asyncio.create_task(_left(receive)),
+            asyncio.create_task(left(receive)),
             asyncio.create_task(page.over.wait()),
         ]
         try:
@@ -78,11 +79,6 @@ class EventStream(Response):
             elif event.id is None or event.id > sent:
                 sent = sent if event.id is None else event.id
                 yield _text(event)
-
-
-async def _left(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 def _text(event: Event) -> str:

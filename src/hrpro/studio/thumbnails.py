@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Generator
 from contextlib import closing, suppress
 from itertools import count
 from pathlib import Path
@@ -29,6 +30,8 @@ NEAR = 0.25
 """Of a step: a picture that can be decoded alone and is no older than that is good enough."""
 DECODED = 900
 """Pictures decoded at most to come from one that can be decoded alone to the one asked for."""
+AHEAD = 1.0
+"""s before the one asked for, from which on every picture is decoded: they are stored in another order."""
 QUALITY = 75
 CACHE = 256 * 2**20
 START, END = b"\xff\xd8", b"\xff\xd9"
@@ -73,7 +76,7 @@ def _picture(reader: Reader, seconds: float, near: float) -> av.VideoFrame | Non
     found: av.VideoFrame | None = None
     with suppress(*FAULTS, IndexError):  # what was decoded before the damage will do
         reader.container.seek(int(target), stream=stream, backward=True)
-        with closing(reader.container.decode(stream)) as pictures:
+        with closing(_pictures(reader, stream, target - AHEAD / float(reader.tick))) as pictures:
             for number, picture in enumerate(pictures):
                 at = picture.dts if picture.pts is None else picture.pts
                 if found is not None and at is not None and at > target:
@@ -82,6 +85,14 @@ def _picture(reader: Reader, seconds: float, near: float) -> av.VideoFrame | Non
                 if at is None or (number == 0 and early <= at) or number >= DECODED:
                     break
     return found
+
+
+def _pictures(reader: Reader, stream: av.VideoStream, early: float) -> Generator[av.VideoFrame]:
+    """From where the file was sought to on; before ``early`` (ticks) only those that others are made of."""
+    coder = stream.codec_context
+    for packet in reader.container.demux(stream):
+        coder.skip_frame = "NONREF" if packet.pts is not None and packet.pts < early else "DEFAULT"
+        yield from packet.decode()
 
 
 class Shelf:

@@ -11,11 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from hrpro.calibration import half_config
 from hrpro.config import Config
 from hrpro.core.errors import DataError, NonFiniteError
 from hrpro.data.training_set import TrainingSet
 from hrpro.localizer import HRPro
-from hrpro.model_folder import FOLDER, fingerprint
+from hrpro.model_folder import fingerprint, is_trained
 from hrpro.runs import pick_device, train_run
 from hrpro.settings import build
 from hrpro.studio.material import Material, in_turn, material
@@ -29,7 +30,7 @@ def do(spec: Spec, folder: Path, tell: Teller) -> str:
     weights = spec.options.get("weights")
     source = material(spec, None if weights is None else str(Path(spec.root) / weights))
     run = spec.run_folder
-    if spec.kind == "train" and not (run / FOLDER).exists():
+    if spec.kind == "train" and not is_trained(run):
         training_set = source.training_set(read_snapshot(folder), folder / CLICKS, tell)
         _train(training_set, run, settings(training_set, spec), tell)
     return _predict(run, spec, source, tell)
@@ -47,34 +48,47 @@ def settings(training_set: TrainingSet, spec: Spec) -> Config:
 
 
 def _train(training_set: TrainingSet, run: Path, config: Config, tell: Teller) -> None:
-    totals = {"snippet": config.snippet.members * config.snippet.steps, "instance": config.instance.steps}
+    half = half_config(config.snippet, 0).steps
+    totals = {
+        "snippet": config.snippet.members * config.snippet.steps,
+        "instance": config.instance.steps,
+        "calibrate": 2 * half,
+    }
     names = {
         "snippet": f"learning moments from {sum(map(len, training_set.clicks.values()))} clicks",
         "instance": "learning segments",
+        "calibrate": "finding out which segments are worth showing",
     }
     begun = ""
 
-    def on_row(row: dict[str, Any]) -> None:
+    def begin(stage: str) -> None:
         nonlocal begun
-        stage = "snippet" if "member" in row else "instance"
         if stage != begun:
             begun = stage
             tell.stage(stage, totals[stage], names[stage])
-        tell.at(row["step"] + row.get("member", 0) * config.snippet.steps)
-        rest = {("loss" if name == "total" else name): value for name, value in row.items()}
-        tell.row({"stage": stage, **rest})
 
-    tell.stage("snippet", totals["snippet"], names["snippet"])
-    begun = "snippet"
+    def on_row(row: dict[str, Any]) -> None:
+        if "half" in row:
+            begin("calibrate")
+            name, before = f"half-{row['half']}", (row["half"] - 1) * half
+        else:
+            name = "snippet" if "member" in row else "instance"
+            before = row.get("member", 0) * config.snippet.steps
+            begin(name)
+        tell.at(row["step"] + before)
+        rest = {("loss" if key == "total" else key): value for key, value in row.items()}
+        tell.row({"stage": name, **rest})
+
+    begin("snippet")
     train_run(training_set, run, config, resume=True, progress=False, on_row=on_row)
 
 
 def _predict(run: Path, spec: Spec, source: Material, tell: Teller) -> str:
-    model = HRPro.load(spec.model_folder, device=pick_device("auto"))
+    model = HRPro.load(spec.trained_folder, device=pick_device("auto"))
     source.ready(model)
     wanted = spec.options.get("videos") if spec.kind == "predict" else None
     ids = [id for id, _ in spec.videos if wanted is None or id in wanted]
-    print = fingerprint(spec.model_folder)
+    print = fingerprint(spec.trained_folder)
     actions, failed = 0, dict[str, str]()
     for id, told in in_turn(tell, "predict", ids, source.size):
         try:

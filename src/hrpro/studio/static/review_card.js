@@ -21,7 +21,7 @@ export function createCard({ state }, does) {
   const label = h("select", { id: "review-class", "aria-label": "Class", "aria-describedby": "review-class-hint", onchange: () => edit({ class: label.value }) });
   const start = timeField("Start", "start");
   const end = timeField("End", "end");
-  const accept = h("button", { type: "button", class: "button good", onclick: () => does.accept() });
+  const accept = h("button", { type: "button", class: "button good", onclick: () => does.accept() }, key("A"), "Accept");
   const reject = h("button", { type: "button", class: "button danger", onclick: () => does.reject() }, key("R"), "Reject");
   const play = h("button", { type: "button", class: "button", onclick: () => does.play() }, key("↵"), "Play");
   const undo = h("button", { type: "button", class: "link", onclick: reset }, "Back to the prediction");
@@ -69,7 +69,6 @@ export function createCard({ state }, does) {
     label.value = seen.class;
     if (document.activeElement !== start) start.value = seen.start.toFixed(2);
     if (document.activeElement !== end) end.value = seen.end.toFixed(2);
-    accept.replaceChildren(key("A"), draft ? "Accept edited" : "Accept");
     undo.hidden = !draft;
   }
 

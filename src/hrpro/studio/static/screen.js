@@ -85,7 +85,7 @@ export function createScreen(stage, { state, api, notify }) {
     const found = [
       ...shownSegments(state).filter(inside).map((one) => ["verified", one.class, ""]),
       ...(state.get("predictions")?.items ?? [])
-        .filter((one) => inside(one) && one.verdict !== "rejected" && one.score >= 0.1)
+        .filter((one) => inside(one) && one.verdict !== "rejected")
         .map((one) => ["predicted", one.class, `${Math.round(one.score * 100)} %`]),
     ].slice(0, 4);
     const words = JSON.stringify([found, [...colours.values()].map((one) => [one.name, one.color])]);

@@ -19,17 +19,18 @@ export function mountTrain(root, ctx) {
   const start = h("div", { class: "train-start" }, button, why, form.element);
   root.replaceChildren(start, job, lessons, runs);
 
-  const learned = mountLessons(lessons, ctx, show);
+  mountLessons(lessons, ctx);
   mountJob(job, ctx);
   mountRuns(runs, ctx);
   button.addEventListener("click", train);
-  state.on(["jobs", "project", "connection"], show);
+  state.on(["jobs", "project", "videos", "connection"], show);
   state.on("jobs", announceEnds());
+  state.on(["jobs", "project"], catchUp(ctx));
   show();
 
   function show() {
     const busy = state.get("jobs").some((one) => BUSY.has(one.state));
-    const obstacle = busy ? "A job is running." : hindrance(state, learned());
+    const obstacle = busy ? "A job is running." : hindrance(state);
     button.disabled = obstacle !== null;
     button.textContent = (state.get("project")?.runs ?? []).length ? "Train again" : "Train";
     why.textContent = obstacle ?? "Learns from the clicks, then finds the actions in every video.";
@@ -69,13 +70,27 @@ export function mountTrain(root, ctx) {
   }
 }
 
+/** Project and jobs are read in two requests: a training that ends between them would look unfinished for ever. */
+function catchUp({ state, reload }) {
+  const seen = new Set();
+  return () => {
+    for (const job of state.get("jobs")) {
+      const run = (state.get("project")?.runs ?? []).find((one) => one.id === job.run);
+      if (job.state !== "done" || seen.has(job.id) || !run || run.state === "done") continue;
+      seen.add(job.id);
+      reload().catch(() => seen.delete(job.id));
+    }
+  };
+}
+
 /** Why one cannot train now, in a sentence, or null. */
-function hindrance(state, learned) {
+function hindrance(state) {
   if (state.get("connection") === "lost") return "No connection to the studio.";
-  if (learned && learned.clicks === 0) return "Place at least one click of each class first: number keys on the page Click.";
+  const videos = state.get("videos");
+  if (videos.length === 0) return "There is no video in this project.";
+  if (videos.every((one) => !one.clicks)) return "Place at least one click of each class first: number keys on the page Click.";
   const can = state.get("project")?.can?.train;
-  if (typeof can === "string") return can;
-  return can === false ? "This project cannot be trained on: it has no videos or no clicks." : null;
+  return typeof can === "string" ? can : null;
 }
 
 /** The folded settings; what was chosen last is kept in this browser. */

@@ -3,13 +3,14 @@ import { lineChart, setProgress } from "./charts.js";
 import { h } from "./dom.js";
 
 const STAGES = {
-  train: ["extract", "snippet", "instance", "predict"],
+  train: ["extract", "snippet", "instance", "calibrate", "predict"],
   predict: ["extract", "predict"],
 };
 const NAMES = {
   extract: "Read videos",
   snippet: "Learn moments",
   instance: "Learn segments",
+  calibrate: "Find the threshold",
   predict: "Find actions",
 };
 const TITLES = { train: "Training", predict: "Prediction" };

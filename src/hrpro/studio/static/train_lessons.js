@@ -5,12 +5,8 @@ import { h } from "./dom.js";
 const FEW = 5; // clicks of a class below which its examples hardly show what belongs to it
 const NAMED = 3; // videos that a warning names before it counts
 
-/**
- * @param {() => void} changed called when the numbers are new
- * @returns {() => {clicks: number, classes: number, videos: number}|null} what is known now
- */
-export function mountLessons(root, { state, api }, changed) {
-  let known = null;
+/** @param {HTMLElement} root */
+export function mountLessons(root, { state }) {
   let stale = true;
   let reading = false;
   state.on(["tab", "videos", "classes"], (keys) => {
@@ -23,9 +19,7 @@ export function mountLessons(root, { state, api }, changed) {
     reading = true;
     stale = false;
     try {
-      known = count(clicksOf(await (await fetch("/api/export?format=csv", { cache: "no-store" })).text()));
-      show();
-      changed();
+      show(count(clicksOf(await (await fetch("/api/export?format=csv", { cache: "no-store" })).text())));
     } catch {
       stale = true; // no connection: the banner says so, and the next change reads again
     } finally {
@@ -41,8 +35,7 @@ export function mountLessons(root, { state, api }, changed) {
     return { clicks: clicks.length, perClass, videos, classes: [...perClass.values()].filter(Boolean).length };
   }
 
-  function show() {
-    const { clicks, classes, videos, perClass } = known;
+  function show({ clicks, classes, videos, perClass }) {
     const all = state.get("videos");
     const told =
       clicks === 0
@@ -75,7 +68,6 @@ export function mountLessons(root, { state, api }, changed) {
     return found;
   }
 
-  return () => known;
 }
 
 const many = (number, one, more = `${one}s`) => `${number.toLocaleString("en")} ${number === 1 ? one : more}`;

@@ -10,7 +10,6 @@ export function drawOverlay(pen, scene, { playhead, selection, drag, focused }) 
   if (chosen && drag?.id !== selection.id) outline(pen, scene, selection.kind, chosen, focused);
   if (drag) {
     const color = classes.get(drag.item.class)?.color ?? colours.accent;
-    const x = view.x(drag.time);
     if (drag.kind === "click") {
       pin(pen, scene, { ...drag.item, time: drag.time }, color);
     } else {
@@ -20,10 +19,13 @@ export function drawOverlay(pen, scene, { playhead, selection, drag, focused }) 
       pen.fillRect(view.x(drag.start), lane.y, (drag.end - drag.start) * view.scale, lane.h);
       pen.globalAlpha = 1;
     }
-    label(pen, scene, x, exactTime(drag.time));
   }
   const x = Math.round(view.x(playhead)) + 0.5;
-  if (x < -8 || x > view.width + 8) return;
+  if (x > -8 && x < view.width + 8) drawPlayhead(pen, scene, x);
+  if (drag) label(pen, scene, view.x(drag.time), exactTime(drag.time));
+}
+
+function drawPlayhead(pen, { plan, colours }, x) {
   pen.strokeStyle = pen.fillStyle = colours.accent;
   pen.lineWidth = 1.5;
   pen.beginPath();

@@ -106,8 +106,7 @@ export function createTimeline(place, ctx) {
   }
 
   function gatherPredicted() {
-    const found = state.get("predictions");
-    scene.predicted = packed((found?.items ?? []).filter((one) => one.score >= (found.min_score ?? 0)));
+    scene.predicted = packed(state.get("predictions")?.items ?? []);
     mark("still", "moving");
   }
 

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 CLICKS_EVERY = 0.5  # s, mean of a client
-COUNTS_EVERY = 1.2  # s, at most, as project.js has it
+COUNTS_EVERY = 3.0  # s, at most, as project.js has it
 LAST = 3.0  # s for the streams' last changes
 Click = dict[str, Any]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -243,13 +244,14 @@ def test_what_lies_far_below_the_threshold_is_listed_on_request_or_once_judged(t
     run = Run("1", tmp_path / "run", {"jump": "id-jump"}, 1.0)
     scores = np.array([0.9, 0.4, 0.39 * DOUBTFUL, 0.01])
     starts = np.arange(4) * 2.0
-    columns = Detections(np.stack([starts, starts + 1], 1), np.zeros(4, np.int64), scores, ("jump",))
+    segments = np.stack([starts, starts + 1], 1).astype(np.float64)
+    columns = Detections(segments, np.zeros(4, np.int64), scores, ("jump",))
     about = {"run": "1", "stamp": "", "min_score": 0.4, "doubtful": 0.5, "shown": [0, 1, 2, 3]}
     about |= {"uncertainty": [0.1, 1.0, 0.9, 0.8], "moments": [0.5, 2.5, 4.5, 6.5]}
     write_detections(found_path(run.folder, "v"), {"v": columns}, external_data=about)
     store = Store(tmp_path / "studio.db", lambda: {"v": 30.0})
 
-    def starts_of(**how: bool) -> list[float]:
+    def starts_of(**how: Any) -> list[float]:
         with store.view() as view:
             return [one["start"] for one in worklist(run, ["v"], view, sort="time", **how)]
 

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
 import hrpro
@@ -43,7 +44,7 @@ def router(studio: Studio) -> APIRouter:
         return describe_video(studio, id)
 
     @routes.post("/api/ops")
-    async def ops(request: Request) -> dict[str, Any]:
+    async def ops(request: Request) -> Response:
         client, body = client_of(request), await read_body(request)
         wanted = body.get("ops")
         if not isinstance(wanted, list):
@@ -52,12 +53,12 @@ def router(studio: Studio) -> APIRouter:
         return _told(await run_in_threadpool(store.apply, client, _request(body), wanted, author))
 
     @routes.post("/api/undo")
-    async def undo(request: Request) -> dict[str, Any]:
+    async def undo(request: Request) -> Response:
         client, body = client_of(request), await read_body(request)
         return _told(await run_in_threadpool(store.undo, client, _request(body)))
 
     @routes.post("/api/redo")
-    async def redo(request: Request) -> dict[str, Any]:
+    async def redo(request: Request) -> Response:
         client, body = client_of(request), await read_body(request)
         return _told(await run_in_threadpool(store.redo, client, _request(body)))
 
@@ -89,8 +90,8 @@ def _request(body: dict[str, Any]) -> str:
     return request
 
 
-def _told(applied: Applied) -> dict[str, Any]:
-    return applied.as_dict()
+def _told(applied: Applied) -> Response:
+    return JSONResponse(applied.as_dict())  # a dictionary would be walked through once more
 
 
 def _revision(value: str) -> int:

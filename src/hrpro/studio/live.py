@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
-from collections.abc import AsyncIterator, Iterable
-from typing import Any, NamedTuple
+from collections import deque
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 from hrpro.studio.changes import Change
 
@@ -13,12 +17,21 @@ BACKLOG = 2000
 """Events a page may lag behind; then it is cut off, and catches up from the database as it comes back."""
 
 
-class Event(NamedTuple):
+@dataclass(frozen=True)
+class Event:
     """name: "change" or "job"; data: its JSON; id: the revision of a change, None for others."""
 
     name: str
     data: dict[str, Any]
     id: int | None = None
+
+    @cached_property
+    def text(self) -> str:
+        """As a server sends it; made once for all pages."""
+        # JSON has no line break of its own, and escaped ones do not end an event's line.
+        data = json.dumps(self.data, ensure_ascii=False, allow_nan=False)
+        number = "" if self.id is None else f"id: {self.id}\n"
+        return f"event: {self.name}\n{number}data: {data}\n\n"
 
 
 class Ended(Exception):
@@ -29,37 +42,43 @@ class Subscription:
     """One open page. Made and read in the event loop that serves it. over: set once no more events come."""
 
     def __init__(self, live: Live, backlog: int) -> None:
-        self._live, self._loop = live, asyncio.get_running_loop()
-        self._queue: asyncio.Queue[Event | None] = asyncio.Queue()
-        self._backlog, self.over = backlog, asyncio.Event()
+        self._live, self.loop = live, asyncio.get_running_loop()
+        self._waiting: deque[Event] = deque()
+        self._backlog, self.over, self._news = backlog, asyncio.Event(), asyncio.Event()
 
-    async def next(self, timeout: float) -> Event | None:
-        """The next event; None after ``timeout`` s without one. Ended once it has ended."""
-        try:
-            event = await asyncio.wait_for(self._queue.get(), timeout)
-        except asyncio.TimeoutError:
-            return None
-        if event is None:
-            raise Ended
-        return event
+    async def next(self, timeout: float) -> list[Event]:
+        """All that happened since the last call, at least one; empty after ``timeout`` s without any.
 
-    def offer(self, event: Event | None) -> None:
-        """From any thread. None: the end."""
-        try:
-            self._loop.call_soon_threadsafe(self._put, event)
-        except RuntimeError:  # its loop is closed
-            self._live.forget(self)
-
-    def _put(self, event: Event | None) -> None:
+        Ended once it has ended.
+        """
+        if not self._waiting and not self.over.is_set():
+            self._news.clear()
+            # Not wait_for: before Python 3.12 it loses a cancellation that comes together with the news.
+            alarm = self.loop.call_later(timeout, self._news.set)
+            try:
+                await self._news.wait()
+            finally:
+                alarm.cancel()
         if self.over.is_set():
-            return
-        if event is None or self._queue.qsize() >= self._backlog:
+            raise Ended
+        found = list(self._waiting)
+        self._waiting.clear()
+        return found
+
+    def put(self, event: Event | None) -> None:
+        """In its loop. None: the end."""
+        if event is None or len(self._waiting) >= self._backlog:
             self.over.set()
             self._live.forget(self)
-            while not self._queue.empty():  # what it lacks, it asks for by revision
-                self._queue.get_nowait()
-            event = None
-        self._queue.put_nowait(event)
+            self._waiting.clear()  # what it lacks, it asks for by revision
+        elif not self.over.is_set():
+            self._waiting.append(event)
+        self._news.set()
+
+
+def _tell(pages: Sequence[Subscription], event: Event | None) -> None:
+    for page in pages:
+        page.put(event)
 
 
 class Live:
@@ -76,8 +95,19 @@ class Live:
         """Tell every page, from any thread; returns at once."""
         with self._lock:
             pages = list(self._subscriptions)
+        self._offer(pages, Event(event, data, id))
+
+    def _offer(self, pages: Iterable[Subscription], event: Event | None) -> None:
+        """One call for the pages of a loop: waking it costs more than what it is told."""
+        loops: dict[asyncio.AbstractEventLoop, list[Subscription]] = {}
         for page in pages:
-            page.offer(Event(event, data, id))
+            loops.setdefault(page.loop, []).append(page)
+        for loop, own in loops.items():
+            try:
+                loop.call_soon_threadsafe(_tell, own, event)
+            except RuntimeError:  # it is closed
+                for page in own:
+                    self.forget(page)
 
     def publish_changes(self, changes: Iterable[Change]) -> None:
         """Tell what was stored; called in order of revision."""
@@ -92,7 +122,7 @@ class Live:
             if not closed:
                 self._subscriptions.add(page)
         if closed:
-            page.offer(None)
+            page.put(None)
         return page
 
     async def subscribe(self) -> AsyncIterator[Event]:
@@ -101,10 +131,10 @@ class Live:
         try:
             while True:
                 try:
-                    event = await page.next(3600.0)
+                    events = await page.next(3600.0)
                 except Ended:
                     return
-                if event is not None:
+                for event in events:
                     yield event
         finally:
             self.forget(page)
@@ -118,5 +148,4 @@ class Live:
         """End every stream, and all that are opened later; from any thread."""
         with self._lock:
             self._closed, pages = True, list(self._subscriptions)
-        for page in pages:
-            page.offer(None)
+        self._offer(pages, None)

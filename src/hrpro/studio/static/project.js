@@ -1,7 +1,7 @@
 /** Opening the project and its videos, and taking in what the server tells afterwards. */
 import { applyChange } from "./things.js";
 
-const COUNTS_LATER_MS = 1200; // one look at the counts for many changes of others
+const COUNTS_LATER_MS = 3000; // one look at the counts for many changes of others
 
 /** @returns {{start: Function, open: Function, reload: Function}} */
 export function createProject({ state, api, notify }) {

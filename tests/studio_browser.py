@@ -58,8 +58,9 @@ def chromium() -> str:
     return found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
+    """One for a file of tests: while it is open, its event loop stands in the way of any other."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="needs Playwright, of hrpro[dev]")
     executable = chromium()
     sync_api.expect.set_options(timeout=WAIT)

@@ -74,7 +74,7 @@ def train_run(
 
 def check_free(run: Path, resume: bool) -> None:
     """RunError if a trained model lies there and it is not to be resumed."""
-    if is_trained(run) and not resume:
+    if (is_trained(run) or (run / FOLDER).exists()) and not resume:
         raise RunError("holds a trained model already", where=run, mend="take another folder, or remove it")
 
 

@@ -60,8 +60,7 @@ class Exemplars:
         chosen = np.sort(rng.choice(total, min(number, total), replace=False))
 
         def standardised(index: int) -> Tensor:
-            features_td = torch.from_numpy(recordings[index].features.read_float32())
-            return (features_td - mean.cpu()) / deviation.cpu()
+            return (_tensor(recordings[index].features.read_float32()) - mean.cpu()) / deviation.cpu()
 
         parts = [chosen[(chosen >= low) & (chosen < high)] - low for low, high in pairwise(starts)]
         snippets = torch.cat([standardised(i)[part] for i, part in enumerate(parts) if len(part)])
@@ -88,7 +87,9 @@ class Exemplars:
         gram.diagonal().add_(1e-6)  # equal snippets make it singular
         alpha = torch.linalg.solve(gram, right)
         parts_of_it = (snippets, alpha.float(), offset.float(), bandwidth[None], mean, deviation)
-        return cls({name: tensor.cpu().clone() for name, tensor in zip(NAMES, parts_of_it, strict=True)})
+        # Laid out as a file would give them back: products of other strides differ in their last bits.
+        plain = [tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for tensor in parts_of_it]
+        return cls(dict(zip(NAMES, plain, strict=True)))
 
     @classmethod
     def checked(cls, tensors: Mapping[str, Tensor], classes: int, dimension: int) -> Exemplars:
@@ -104,7 +105,7 @@ class Exemplars:
     def activation(self, features_td: NDArray[np.float32]) -> NDArray[np.float32]:
         """P' [T, C] in [0, 1]."""
         held = self.tensors
-        x_td = torch.from_numpy(np.ascontiguousarray(features_td, np.float32)).to(held["mean"].device)
+        x_td = _tensor(features_td).to(held["mean"].device)
         squares = _squares((x_td - held["mean"]) / held["deviation"], held["snippets"])
         found_tc = torch.exp(-squares / held["bandwidth"]) @ held["alpha"] + held["offset"]
         return found_tc.clamp(0, 1).cpu().numpy()
@@ -112,6 +113,11 @@ class Exemplars:
     def to(self, device: str | torch.device) -> Exemplars:
         self.tensors = {name: tensor.to(device) for name, tensor in self.tensors.items()}
         return self
+
+
+def _tensor(features_td: NDArray[np.float32]) -> Tensor:
+    """A copy: PyTorch wants no array that may not be written to, as a mapped file's."""
+    return torch.from_numpy(np.array(features_td, np.float32, order="C"))
 
 
 def _squares(x_td: Tensor, z_md: Tensor) -> Tensor:

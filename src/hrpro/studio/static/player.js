@@ -92,8 +92,10 @@ export function createPlayer(stage, ctx) {
 
   function shown(mine, time) {
     if (mine !== turn) return;
-    if (!element.seeking) state.set("playhead", clamp(time));
-    if (time >= until) return pause();
+    if (!element.seeking) { // else it is a picture of where the video was before
+      state.set("playhead", clamp(time));
+      if (time >= until) return pause();
+    }
     follow(mine);
   }
 

@@ -56,7 +56,7 @@ def _why(one: Proposal, doubt: float) -> str:
     )
     words = [next((text for least, text in steps if one.novelty >= least), "much like the clicked videos")]
     if np.isfinite(doubt):
-        words.append(f"{doubt:.1f} uncertain actions a minute")
+        words.append(f"some {doubt:.0f} doubtful actions a minute" if doubt >= 0.5 else "little in doubt")
     return "; ".join(words)
 
 

@@ -195,6 +195,7 @@ def test_enter_plays_the_segment_once(page: Any, trained: Server) -> None:
     item = trained.get("/api/review")["items"][0]
     slider = page.locator(".timeline-view")
     expect(slider).to_have_attribute("aria-valuenow", f"{item['start']:.3f}")
+    page.wait_for_function("document.querySelector('video').readyState > 2")
     page.get_by_label("Speed").select_option("0.5")
     page.locator("#stage").focus()
     page.keyboard.press("Enter")

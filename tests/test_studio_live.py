@@ -6,6 +6,7 @@ import asyncio
 import json
 import threading
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 pytest.importorskip("fastapi", reason="the extra [studio] is not installed")
 pytest.importorskip("av", reason="the extra [video] is not installed")
 
-from hrpro.studio.live import Event, Live
+from hrpro.studio.live import Ended, Event, Live
 from hrpro.studio.store import Store
 from hrpro.studio.stream import EventStream
 from studio_store import add_class, add_click, everything, new_id, opened
@@ -241,13 +242,15 @@ def test_the_end_of_the_studio_ends_every_stream(store: Store, live: Live) -> No
     asyncio.run(run())
 
 
-def test_others_can_listen_too(live: Live) -> None:
+def test_what_many_threads_tell_is_heard_in_order(live: Live) -> None:
     async def run() -> list[Event]:
-        heard = []
+        heard: list[Event] = []
 
         async def listen() -> None:
-            async for event in live.subscribe():
-                heard.append(event)
+            page = live.open()
+            with suppress(Ended):
+                while True:
+                    heard.extend(await page.next(60.0))
 
         task = asyncio.ensure_future(listen())
         while not len(live):

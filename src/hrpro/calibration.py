@@ -85,9 +85,9 @@ def _unseen(
         known = {click.label for held in taught.clicks.values() for click in held}
         for item in others.recordings:
             features_td = item.features.read_float32()
-            # Stage 2 reads the model's own embedding, if any: the halves' have another width.
-            own = model.snippet.scores(features_td)
-            scores = replace(network.scores(features_td), embedded_td=own.embedded_td)
+            scores = network.scores(features_td)
+            if model.config.instance.source != "raw":  # the halves' embedding has another width
+                scores = replace(scores, embedded_td=model.snippet.scores(features_td).embedded_td)
             found = model.detect(features_td, scores)
             found = found[np.isin(found.labels, [model.classes.index(label) for label in known])]
             segments = item.timeline.to_seconds(found.segments)

@@ -6,7 +6,6 @@ import mimetypes
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from importlib.resources import files
 from pathlib import Path
 
 from fastapi import FastAPI, Request
@@ -52,11 +51,6 @@ def create_app(project: Project, door: Door) -> FastAPI:
     @app.get("/")
     def page() -> FileResponse:
         return FileResponse(STATIC / "index.html", media_type="text/html")
-
-    @app.get("/static/plotly.js")
-    def plotly() -> FileResponse:
-        script = Path(str(files("plotly"))) / "package_data" / "plotly.min.js"
-        return FileResponse(script, media_type="text/javascript")
 
     app.mount("/static", StaticFiles(directory=STATIC))
     return app

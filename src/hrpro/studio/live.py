@@ -6,7 +6,7 @@ import asyncio
 import json
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -124,20 +124,6 @@ class Live:
         if closed:
             page.put(None)
         return page
-
-    async def subscribe(self) -> AsyncIterator[Event]:
-        """Every event from now on, until the studio closes or the listener is too slow."""
-        page = self.open()
-        try:
-            while True:
-                try:
-                    events = await page.next(3600.0)
-                except Ended:
-                    return
-                for event in events:
-                    yield event
-        finally:
-            self.forget(page)
 
     def forget(self, page: Subscription) -> None:
         """No more events for this page."""

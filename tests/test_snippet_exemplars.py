@@ -80,6 +80,14 @@ def test_a_result_does_not_depend_on_what_it_is_scored_with(tmp_path):
     assert 0 <= whole.min() <= whole.max() <= 1
 
 
+def test_a_long_recording_is_taken_in_parts_to_the_same_result(tmp_path, monkeypatch):
+    training_set = clicked_everywhere(tmp_path)
+    new = np.random.default_rng(5).normal(size=(50, 6)).astype(np.float32)
+    whole = learned(training_set, wave).activation(new)
+    monkeypatch.setattr("hrpro.snippet.exemplars.ROWS", 7)
+    np.testing.assert_allclose(learned(training_set, wave).activation(new), whole, atol=1e-3)
+
+
 def test_equal_snippets_and_a_single_one_are_no_hindrance(tmp_path):
     training_set = by_hand(tmp_path, {"a": (1, [(0, "jump")]), "b": (1, [(0, "run")])})
     for item in training_set.recordings:

@@ -28,6 +28,7 @@ from hrpro.data.training_set import TrainingSet
 Scores = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 GAMMA, RIDGE = 0.5, 0.1  # half or twice of either does as well
+ROWS = 2048  # snippets at a time: a recording of hours would need gigabytes at once
 NAMES = ("snippets", "alpha", "offset", "bandwidth", "mean", "deviation")
 
 
@@ -51,7 +52,7 @@ class Exemplars:
         """Learn from ``activation``, which gives P [T, C] of a recording's features [T, D].
 
         mean, deviation [D]: of the features of the training. number: exemplars at most. Features are read
-        one recording at a time; memory grows with ``number`` squared alone.
+        one recording at a time; beside it, memory grows with ``number`` squared alone.
         """
         recordings = training_set.recordings
         starts = np.cumsum([0, *(item.features.shape[0] for item in recordings)])
@@ -75,11 +76,12 @@ class Exemplars:
             clicked = {click.label for click in training_set.clicks[recording.id]}
             known = torch.tensor([label in clicked for label in training_set.classes])
             target = (torch.from_numpy(target_tc) * known).double()
-            kernel = torch.exp(-_squares(standardised(index), snippets) / bandwidth).double()
-            gram += kernel.T @ kernel
-            right += kernel.T @ target
-            kernel_sum += kernel.sum(0)
             target_sum += target.sum(0)
+            for x_td, part in zip(standardised(index).split(ROWS), target.split(ROWS), strict=True):
+                kernel = torch.exp(-_squares(x_td, snippets) / bandwidth).double()
+                gram += kernel.T @ kernel
+                right += kernel.T @ part
+                kernel_sum += kernel.sum(0)
         offset = target_sum / total
         right -= torch.outer(kernel_sum, offset)
         within = torch.exp(-_squares(snippets, snippets) / bandwidth).double()
@@ -105,10 +107,12 @@ class Exemplars:
     def activation(self, features_td: NDArray[np.float32]) -> NDArray[np.float32]:
         """P' [T, C] in [0, 1]."""
         held = self.tensors
-        x_td = _tensor(features_td).to(held["mean"].device)
-        squares = _squares((x_td - held["mean"]) / held["deviation"], held["snippets"])
-        found_tc = torch.exp(-squares / held["bandwidth"]) @ held["alpha"] + held["offset"]
-        return found_tc.clamp(0, 1).cpu().numpy()
+        x_td = (_tensor(features_td).to(held["mean"].device) - held["mean"]) / held["deviation"]
+        parts = [
+            torch.exp(-_squares(part_td, held["snippets"]) / held["bandwidth"]) @ held["alpha"]
+            for part_td in x_td.split(ROWS)
+        ]
+        return (torch.cat(parts) + held["offset"]).clamp(0, 1).cpu().numpy()
 
     def to(self, device: str | torch.device) -> Exemplars:
         self.tensors = {name: tensor.to(device) for name, tensor in self.tensors.items()}

@@ -33,12 +33,12 @@ def start(*words: str | Path, module: tuple[str, ...] = ("hrpro.cli",)) -> subpr
 
 
 def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=600)
     return process.returncode, out, err
 
 
 def wait_for(folder: Path, pattern: str, process: subprocess.Popen[str]) -> None:
-    end = time.monotonic() + 60
+    end = time.monotonic() + 300  # busy machines
     while not any(folder.glob(pattern)):
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < end

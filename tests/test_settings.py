@@ -49,7 +49,7 @@ TEXTS_AND_FAULTS = {
     "snippet: {lr: -1}": "snippet.lr: must be a finite number of at least 0, not -1.0",
     "snippet: {heads: 3}": "snippet.heads: 3 heads do not divide the width",
     "proposals: {class_thresholds: []}": "proposals.class_thresholds: no threshold is given (give at least",
-    "stages: 3": "stages: must be 1 or 2, not 3",
+    "stages: 3": "stages: must be 1 or 2 for hrpro, not 3",
 }
 NOT_SETTINGS = {
     "- a": ": must hold settings as `key: value`",

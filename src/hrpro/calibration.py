@@ -41,12 +41,18 @@ def choose_min_score(
     kept: as for ``SnippetEnsemble.fit``; the halves' checkpoints and logs go to half-1 and half-2 in
     ``run_dir``, and the rows that ``on_row`` is given also have ``half``, 1 or 2. They cost a quarter of
     stage 1's steps, with half the recordings. A single recording with clicks cannot be halved: then, or where
-    the halves find nothing, what suits the model's own scores is all there is.
+    the halves find nothing, and for a peer, what suits the model's own scores is all there is. A method that
+    must not see when an action happens has no threshold, 0.
     """
+    assert model.config is not None
+    if model.config.about.sees == "classes":
+        return 0.0
     own = best_threshold(
         (model.predict(item.features.read_float32(), item.timeline), training_set.clicks[item.id])
         for item in training_set.recordings
     )
+    if model.config.about.section != "snippet":
+        return own
     unseen = best_threshold(_unseen(model, training_set, run_dir, on_row, **kept))
     return (own + unseen) / 2 if unseen > 0 else own
 

@@ -18,6 +18,7 @@ BAD_INPUT, SOME_FAILED, INTERRUPTED = 2, 3, 130
 GOES_ON = {
     "extract": "; the same command goes on from here",
     "train": "; the same command with --resume goes on from here",
+    "compare": "; the same command goes on from here",
 }
 
 
@@ -34,6 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "predict": _predict,
         "evaluate": _evaluate,
         "report": _report,
+        "compare": _compare,
         "convert": _convert,
         "studio": _studio,
         "demo": _demo,
@@ -141,12 +143,12 @@ def _train(
     from hrpro.runs import SETTINGS, check_free, is_first, run_settings, train_run
     from hrpro.settings import build, choose
 
-    options: dict[str, Any] = {} if seed is None else {"snippet.seed": seed, "instance.seed": seed}
-    options.update(settings or {})
-    folder, code, training_set = None if run is None else Path(run), 0, None
+    options = dict(settings or {})
+    folder, code, training_set, dataset = None if run is None else Path(run), 0, None, None
     if videos is None:
         _only("--videos", clicks=clicks, **extraction)
-        training_set = None if data is None else open_dataset(data).training_set(points, split or "train")
+        dataset = None if data is None else open_dataset(data)
+        training_set = None if dataset is None else dataset.training_set(points, split or "train")
     else:
         if data is not None:
             raise ConfigError("goes without --videos", where="--data")
@@ -158,9 +160,9 @@ def _train(
         training_set, code = _extracted(videos, clicks, folder, quiet, **extraction)
     begun = run_settings(folder) if resume and folder is not None else None
     if begun is not None and preset is None and config is None:
-        chosen = build(begun, options, None)
+        chosen = build(begun if seed is None else begun.with_seed(seed), options, None)
     else:
-        chosen = choose(training_set, preset, config, options)
+        chosen = choose(training_set, preset, config, options, seed)
     if print_config:
         print(yaml.safe_dump(chosen.as_dict(), sort_keys=False), end="")
         return 0
@@ -170,7 +172,12 @@ def _train(
     if show:
         known = f"{sum(map(len, training_set.clicks.values()))} clicks of {len(training_set.classes)} classes"
         print(f"{len(training_set.recordings)} recordings, {known}; settings in {folder / SETTINGS}")
-    train_run(training_set, folder, chosen, resume=resume, progress=not quiet)
+    taught = training_set
+    if chosen.about.sees == "segments":
+        if dataset is None:
+            raise ConfigError(f"{chosen.method} learns from segments, of a dataset folder", where="--method")
+        taught = dataset.supervised_set(points, split or "train")
+    train_run(taught, folder, chosen, resume=resume, progress=not quiet)
     if show:
         print(f"model in {folder / FOLDER}")
     return code
@@ -299,6 +306,22 @@ def _report(
     print(f"report in {out}")
     if len(written) > 1:
         print(f"{len(written) - 1} figures in {files['figures']}")
+    return 0
+
+
+def _compare(
+    data: str, methods: str, out: str, config: str | None = None, quiet: bool = False, **options: Any
+) -> int:
+    from rich.console import Console
+
+    from hrpro.harness.compare import compare
+    from hrpro.harness.table import render
+
+    folder = Path(out)
+    file = None if config is None else Path(config)
+    made = compare(Path(data), folder, methods=methods.split(","), config=file, quiet=quiet, **options)
+    Console().print(render(made, f"mAP at tIoU, {Path(data).absolute().name}"))
+    print(f"table in {folder / 'compare.csv'} and compare.json, report in {folder / 'report.html'}")
     return 0
 
 

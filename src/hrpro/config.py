@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hrpro.core.errors import ConfigError
 from hrpro.instance.config import InstanceConfig
+from hrpro.methods import METHODS, Method, method_of
+from hrpro.peers.cola.config import ColaConfig
+from hrpro.peers.full.config import FullConfig
+from hrpro.peers.lacp.config import LACPConfig
+from hrpro.peers.sfnet.config import SFNetConfig
 from hrpro.proposals.generate import GenerateConfig
 from hrpro.proposals.suppress import SuppressConfig
 from hrpro.snippet.config import SnippetConfig
+from hrpro.training.config import TrainingConfig
 
 if TYPE_CHECKING:
     from hrpro.data.training_set import TrainingSet
@@ -21,28 +27,64 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Config:
-    """Settings of both stages and of what lies between and after them."""
+    """Settings of a method's stages and of what lies between and after them."""
 
+    method: str = "hrpro"
+    """What learns: hrpro, or a peer, or a bound (``methods.METHODS``)."""
     stages: int = 2
-    """2: the whole method; 1: stage 1 alone, whose candidates are ranked by their OIC score."""
+    """2: the whole method; 1: stage 1 alone, as in the peers: candidates are ranked by their OIC score."""
     snippet: SnippetConfig = field(default_factory=SnippetConfig)
     proposals: GenerateConfig = field(default_factory=GenerateConfig)
     instance: InstanceConfig = field(default_factory=InstanceConfig)
     suppress: SuppressConfig = field(default_factory=SuppressConfig)
+    sfnet: SFNetConfig = field(default_factory=SFNetConfig)
+    lacp: LACPConfig = field(default_factory=LACPConfig)
+    cola: ColaConfig = field(default_factory=ColaConfig)
+    full: FullConfig = field(default_factory=FullConfig)
 
     def __post_init__(self) -> None:
-        if self.stages not in (1, 2):
-            raise ConfigError(f"must be 1 or 2, not {self.stages}", where="stages")
+        known = method_of(self.method)
+        if self.stages not in known.stages:
+            choices = " or ".join(map(str, known.stages))
+            raise ConfigError(f"must be {choices} for {self.method}, not {self.stages}", where="stages")
+
+    @property
+    def about(self) -> Method:
+        """The method that learns."""
+        return METHODS[self.method]
+
+    @property
+    def stage_one(self) -> TrainingConfig:
+        """Settings of the method's stage 1."""
+        return getattr(self, self.about.section)
+
+    def learned(self) -> dict[str, TrainingConfig]:
+        """By section, the settings of all that this method trains."""
+        sections = [self.about.section, *(["instance"] if 2 in self.about.stages else [])]
+        return {name: getattr(self, name) for name in sections}
 
     def as_dict(self) -> dict[str, Any]:
-        """Nested plain values, for YAML or JSON; ``settings.build`` reads them back."""
-        return json.loads(json.dumps(asdict(self)))
+        """Nested plain values, for YAML or JSON, without what the method does not read; ``settings.build``
+        reads them back."""
+        every = {name: getattr(self, name) for name in SECTIONS}
+        unread = {name for name, part in every.items() if isinstance(part, TrainingConfig)} - set(
+            self.learned()
+        )
+        kept = {name: value for name, value in asdict(self).items() if name not in unread}
+        return json.loads(json.dumps(kept))
 
     def with_seed(self, seed: int) -> Config:
-        """The same settings with another seed in both stages."""
-        return replace(
-            self, snippet=replace(self.snippet, seed=seed), instance=replace(self.instance, seed=seed)
-        )
+        """The same settings with another seed in all that is trained."""
+        return replace(self, **{name: replace(part, seed=seed) for name, part in self.learned().items()})
+
+    def with_method(self, name: str) -> Config:
+        """The settings of another method for the same data: steps and width are those of HR-Pro's stage 1."""
+        method = method_of(name)
+        changes = dict(method.settings)
+        if method.section != "snippet":
+            changes |= {"steps": self.snippet.steps, "hidden": self.snippet.hidden or 256}
+        section = replace(getattr(self, method.section), **changes)
+        return replace(self, method=name, stages=max(method.stages), **{method.section: section})
 
     @classmethod
     def for_data(cls, training_set: TrainingSet) -> Config:
@@ -67,6 +109,9 @@ class Config:
                 base.instance, steps=round(1.5 * steps), hidden=width, completeness_weight=trust
             ),
         )
+
+
+SECTIONS = tuple(one.name for one in fields(Config) if one.name not in ("method", "stages"))
 
 
 def preset_path(name: str) -> Path:

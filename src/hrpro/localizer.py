@@ -18,15 +18,16 @@ from hrpro.core.errors import DataError, HRProError, NonFiniteError, RunError
 from hrpro.core.timeline import Timeline
 from hrpro.data.batches import CACHE_BYTES, Samples
 from hrpro.data.folder import Dataset
+from hrpro.data.supervised import SupervisedSet
 from hrpro.data.training_set import TrainingSet
 from hrpro.instance.config import Source
 from hrpro.instance.examples import Pool, pool
 from hrpro.instance.stage import InstanceStage
+from hrpro.methods import METHODS, StageOne
 from hrpro.model_file import Stored, read_model, write_model
 from hrpro.proposals.generate import Proposals, generate, predicted_classes
+from hrpro.proposals.scores import SnippetScores
 from hrpro.proposals.suppress import soft_nms
-from hrpro.snippet.ensemble import SnippetEnsemble
-from hrpro.snippet.stage import SnippetScores, SnippetStage
 from hrpro.video.origin import Origin
 from hrpro.video.store import common_origin
 
@@ -38,12 +39,13 @@ class HRPro:
     ``.predict(features, timeline)`` localizes actions, ``.predict_video(path)`` those of a video file.
     ``.origin`` tells how the features it learned from were made (None: elsewhere), ``.min_score`` from which
     score on its detections are worth showing (``calibration.py``).
-    ``config`` None: settings that follow from the data. Stage 1 is ``.snippet``, stage 2 ``.instance``.
+    ``config`` None: settings that follow from the data. Stage 1 is ``.snippet``, stage 2 ``.instance``; a
+    peer (``config.method``) has a stage 1 of its own and no stage 2, and shares the rest.
     """
 
     def __init__(self, config: Config | None = None) -> None:
         self.config = self._given = config
-        self.snippet: SnippetEnsemble | None = None
+        self.snippet: StageOne | None = None
         self.instance: InstanceStage | None = None
         self.timeline: Timeline | None = None
         self.origin: Origin | None = None
@@ -56,7 +58,7 @@ class HRPro:
 
     def fit(
         self,
-        dataset: TrainingSet | Dataset,
+        dataset: TrainingSet | SupervisedSet | Dataset,
         *,
         run_dir: str | Path | None = None,
         resume: bool = False,
@@ -66,11 +68,17 @@ class HRPro:
         """Train both stages on clicks and return self.
 
         dataset: recordings and clicks; of a folder (``open_dataset``) the split train, the default clicks.
+        A method that sees segments (``config.about.sees``) takes a SupervisedSet, or the folder.
         run_dir: keeps checkpoints and logs, so that a killed training can go on with ``resume``. on_row: is
         given each row of the log; those of the threshold's two networks have ``half``. Raises DataError,
         NonFiniteError, RunError or ConfigError, and is then the model it was before.
         """
-        training_set = dataset.training_set() if isinstance(dataset, Dataset) else dataset
+        method = METHODS["hrpro"] if self._given is None else self._given.about
+        if isinstance(dataset, Dataset):
+            dataset = dataset.supervised_set() if method.sees == "segments" else dataset.training_set()
+        training_set = dataset.training_set if isinstance(dataset, SupervisedSet) else dataset
+        if method.sees != "segments":
+            dataset = training_set
         origin = common_origin((item.features.path, item.timeline) for item in training_set.recordings)
         config = self._given or Config.for_data(training_set)
         kept: dict[str, Any] = {
@@ -80,7 +88,7 @@ class HRPro:
             "on_row": on_row,
         }
         instance = None
-        snippet = SnippetEnsemble.fit(training_set, config.snippet, **kept)
+        snippet = method.stage_one().fit(dataset, config.stage_one, **kept)
         if config.stages == 2:
             views = StageOneViews(snippet, training_set, config)
             instance = InstanceStage.fit(training_set.classes, views, config.instance, **kept)
@@ -153,6 +161,8 @@ class HRPro:
 
     def candidates(self, scores: SnippetScores) -> Proposals:
         """Candidate proposals of a recording, in snippet coordinates."""
+        if scores.proposals is not None:
+            return scores.proposals
         config = self._config().proposals
         activation_tc = scores.activation_tc
         classes = predicted_classes(activation_tc.max(0), config.video_threshold)
@@ -194,10 +204,11 @@ class HRPro:
         model = cls(config)
         model.timeline, model.origin, model.min_score = stored.timeline, stored.origin, stored.min_score
         try:
-            model.snippet = SnippetEnsemble(stored.classes, stored.dimension, config.snippet)
-            model.snippet.load_state_dict(stored.networks["snippet"])
+            snippet = config.about.stage_one()(stored.classes, stored.dimension, config.stage_one)
+            snippet.load_state_dict(stored.networks["snippet"])
+            model.snippet = snippet
             if config.stages == 2:
-                width = model.snippet.width
+                width = snippet.width
                 dimensions = {"raw": stored.dimension, "embedded": width, "both": stored.dimension + width}
                 dimension = dimensions[config.instance.source]
                 model.instance = InstanceStage(stored.classes, dimension, config.instance)
@@ -207,7 +218,7 @@ class HRPro:
             raise RunError(what, where=path, mend="train it anew") from error
         return model.to(device)
 
-    def _fitted(self) -> SnippetEnsemble:
+    def _fitted(self) -> StageOne:
         if self.snippet is None:
             raise RunError("the model has not been trained", mend="call fit, or load a trained one")
         return self.snippet
@@ -232,9 +243,7 @@ def stage_two_input(
 class StageOneViews:
     """A training set as stage 1 sees it: what stage 2 learns from. Features stay in memory if all fit."""
 
-    def __init__(
-        self, snippet: SnippetEnsemble | SnippetStage, training_set: TrainingSet, config: Config
-    ) -> None:
+    def __init__(self, snippet: StageOne, training_set: TrainingSet, config: Config) -> None:
         self.names = [recording.id for recording in training_set.recordings]
         self.pools: list[Pool] = []
         self._snippet = snippet

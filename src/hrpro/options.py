@@ -14,6 +14,7 @@ import hrpro
 from hrpro.config import Config
 from hrpro.core.errors import ConfigError
 from hrpro.data.faults import did_you_mean
+from hrpro.methods import METHODS
 from hrpro.settings import KEYS, SECTIONS
 
 _POINTS = "click table: a name in point_labels/, or any path; by default point_gaussian.csv or the only one"
@@ -46,7 +47,18 @@ def parse(words: list[str]) -> tuple[str, dict[str, Any]]:
     )
     verbs = parser.add_subcommands(dest="verb", metavar="VERB", title="verbs", description=None)
     owners: dict[str, ArgumentParser] = {}
-    for tell in (_inspect, _extract, _train, _predict, _evaluate, _report, _convert, _studio, _demo):
+    for tell in (
+        _inspect,
+        _extract,
+        _train,
+        _predict,
+        _evaluate,
+        _report,
+        _compare,
+        _convert,
+        _studio,
+        _demo,
+    ):
         name, about = tell.__name__.strip("_"), getdoc(tell) or ""
         owners[name] = ArgumentParser(description=about, formatter_class=_Help, print_config=None, **_STRICT)
         tell(owners[name])
@@ -242,6 +254,33 @@ def _report(verb: ArgumentParser) -> None:
     own("--out", required=True, metavar="FILE", help="the report, as .html")
     own("--figures", metavar="DIR", help="also write each figure there; needs Chromium")
     own("--format", choices=["png", "svg"], help="of those (png)")
+    own("--device", metavar="NAME", help="auto, cpu, cuda, cuda:N or mps (auto)")
+    own("--quiet", action="store_true", help="show no progress")
+
+
+def _compare(verb: ArgumentParser) -> None:
+    """Train several methods with several seeds and put them into one table and one report.
+
+    Each training is a process of its own, so that its time and memory are; DIR's split train is learned from,
+    and --split is what they are judged by, with the true actions of DIR/gt_full.json. The table (mAP, with
+    its deviation over the seeds, seconds and memory) is printed and lies in OUT/compare.csv and compare.json,
+    OUT/report.html shows the runs with seed 0, OUT/METHOD-SEED are runs as of `hrpro train`. Stopped in any
+    way, the same command goes on where it stood; with more methods or seeds it trains those alone.
+
+    base, sfnet, lacp and hrpro see clicks; cola sees only which classes occur in a recording; full sees the
+    true segments, and is no rival but a bound.
+
+    hrpro compare --data my_data --methods base,sfnet,lacp,hrpro --out comparison
+    hrpro compare --data my_data --methods cola,hrpro,full --seeds 5 --out comparison
+    """
+    own = verb.add_argument
+    own("--data", required=True, metavar="DIR", help="dataset folder with gt_full.json")
+    own("--methods", required=True, metavar="A,B,...", help=f"which: {', '.join(METHODS)}")
+    own("--seeds", type=int, metavar="N", help="trainings of each, with the seeds 0 to N - 1 (3)")
+    own("--out", required=True, metavar="OUT", help="folder for it all; made if need be")
+    own("--points", metavar="TABLE", help=_POINTS)
+    own("--split", metavar="NAME", help="recordings to judge by (test)")
+    own("--config", metavar="FILE", help="YAML of settings, over those that follow from the data")
     own("--device", metavar="NAME", help="auto, cpu, cuda, cuda:N or mps (auto)")
     own("--quiet", action="store_true", help="show no progress")
 

@@ -32,9 +32,10 @@ from hrpro.report.export import FORMATS
 from hrpro.report.page import plotly_script
 from hrpro.report.write import write_report
 from hrpro.runs import check_features, check_writable, pick_device
-from hrpro.video.extract import VideoFeatures, extract
+from hrpro.video.extract import extract
 from hrpro.video.sources import by_name, find_videos
 from hrpro.video.store import SUFFIX, read_about
+from hrpro.video.vectors import VideoFeatures
 from hrpro.videos import clicked_videos
 
 FEATURES, VIDEOS = "features", "videos"
@@ -225,7 +226,7 @@ def _result(name: str, folder: Path, model: HRPro, material: Material, quiet: bo
         name=name,
         classes=model.classes,
         settings=model.config.as_dict(),
-        usual=Config().as_dict(),
+        usual=Config().with_method(model.config.method).as_dict(),
         about=_about(folder, model),
         min_score=model.min_score,
         logs=read_logs(folder / "logs"),

@@ -23,6 +23,7 @@ from hrpro.core.timeline import Timeline
 from hrpro.data.folder import open_dataset
 from hrpro.data.formats.activitynet import write_detections
 from hrpro.data.formats.jsonfile import write_atomic
+from hrpro.data.supervised import SupervisedSet
 from hrpro.data.training_set import Recording, TrainingSet
 from hrpro.localizer import HRPro
 from hrpro.model_folder import FOLDER, is_trained
@@ -45,7 +46,7 @@ def run_settings(run: Path) -> Config | None:
 
 
 def train_run(
-    training_set: TrainingSet,
+    training_set: TrainingSet | SupervisedSet,
     run: Path,
     config: Config,
     *,
@@ -86,7 +87,7 @@ def _check_begun(run: Path, config: Config, resume: bool) -> None:
     if not resume:
         mend = "go on with --resume, take another folder, or remove it"
         raise RunError("holds a training that was stopped", where=run, mend=mend)
-    if changes := list(differences(_deciding(begun), _deciding(config))):
+    if changes := list(differences(deciding(begun), deciding(config))):
         raise RunError(
             f"the run began with other settings: {'; '.join(changes)}",
             where=run,
@@ -94,10 +95,9 @@ def _check_begun(run: Path, config: Config, resume: bool) -> None:
         )
 
 
-def _deciding(config: Config) -> dict[str, Any]:
+def deciding(config: Config) -> dict[str, Any]:
     """The settings without those that a run may change on the way."""
-    stages = {"snippet": config.snippet.outcome(), "instance": config.instance.outcome()}
-    return {**config.as_dict(), **stages}
+    return config.as_dict() | {name: part.outcome() for name, part in config.learned().items()}
 
 
 def predict_split(run: Path, data: Path, split: str, out: Path, device: str = "auto") -> int:

@@ -6,7 +6,7 @@ import json
 import re
 from argparse import ArgumentError
 from collections.abc import Hashable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from jsonargparse import ArgumentParser
 
-from hrpro.config import Config, preset_path
+from hrpro.config import SECTIONS, Config, preset_path
 from hrpro.core.errors import ConfigError
 from hrpro.data.faults import did_you_mean
 
@@ -23,15 +23,25 @@ if TYPE_CHECKING:
 
 
 def choose(
-    training_set: TrainingSet | None, preset: str | None, file: str | Path | None, options: Mapping[str, Any]
+    training_set: TrainingSet | None,
+    preset: str | None,
+    file: str | Path | None,
+    options: Mapping[str, Any],
+    seed: int | None = None,
 ) -> Config:
     """The settings of a training: the preset's, or else what follows from the data, or else the defaults;
-    over them those of ``file``; over them ``options``, as given on the command line."""
+    over them what the method changes, those of ``file``, ``seed`` for all that is trained, and ``options``,
+    as given on the command line."""
     config = Config.for_data(training_set) if training_set is not None and preset is None else Config()
-    for path in (None if preset is None else preset_path(preset), file):
-        if path is not None:
-            config = build(config, read_layer(path), path)
-    return build(config, options, None)
+    own = {} if file is None else read_layer(file)
+    if preset is not None:
+        config = build(config, read_layer(preset_path(preset)), preset_path(preset))
+    for layer in (options, own):
+        if isinstance(layer, Mapping) and "method" in layer:
+            config = config.with_method(str(layer["method"]))
+            break
+    config = build(config, own, file)
+    return build(config if seed is None else config.with_seed(seed), options, None)
 
 
 def build(base: Config, layer: Any, where: str | Path | None) -> Config:
@@ -100,8 +110,8 @@ def _flat(layer: Mapping[Any, Any]) -> Iterator[tuple[str, Any]]:
             yield str(name), value
 
 
-SECTIONS = {name for name, value in Config().as_dict().items() if isinstance(value, dict)}
-KEYS = dict(_flat(Config().as_dict()))
+_ALL = json.loads(json.dumps(asdict(Config())))
+KEYS = dict(_flat(_ALL))
 
 
 def _typed(key: str, value: Any, where: str) -> Any:

@@ -14,6 +14,7 @@ from hrpro.data.faults import did_you_mean, some_of
 from hrpro.data.features import FeatureFile
 from hrpro.data.layout import GROUND_TRUTH, Layout, Member, VideoFacts, read_layout
 from hrpro.data.splits import FEATURES, FeatureFolder, members_by_split
+from hrpro.data.supervised import SupervisedSet, supervised
 from hrpro.data.training_set import Recording, TrainingSet
 
 __all__ = ["Dataset", "Recording", "TrainingSet", "open_dataset"]
@@ -81,6 +82,16 @@ class Dataset:
             if fault := beyond_end(row, table, by_id[row.video].latest_click(lengths[row.video])):
                 raise fault
         return TrainingSet(self.layout.classes or _labels(rows), recordings, _grouped(rows, by_id))
+
+    def supervised_set(self, points: str | Path | None = None, split: str = "train") -> SupervisedSet:
+        """``training_set`` with the true segments: for the fully supervised upper bound, and nothing else.
+
+        Raises DataError as ``training_set`` and ``supervised`` do, and without gt_full.json.
+        """
+        if self.ground_truth_path is None:
+            what = f"there is no {GROUND_TRUTH}: nothing says where actions start and end"
+            raise DataError(what, where=self.path, mend="take a method that learns from clicks")
+        return supervised(self.training_set(points, split), self.ground_truth_path)
 
     def clicks(self, points: str | Path | None = None, split: str = "train") -> dict[str, tuple[Click, ...]]:
         """Every recording's clicks in order of time, needing no features; ``points`` as in ``points_path``.

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hrpro.data.training_set import TrainingSet
+from hrpro.proposals.scores import SnippetScores
 from hrpro.snippet.config import SnippetConfig
 from hrpro.snippet.exemplars import NAMES, Exemplars
-from hrpro.snippet.stage import SnippetScores, SnippetStage
+from hrpro.snippet.stage import SnippetStage
 
 OnRow = Callable[[Any], None]
 

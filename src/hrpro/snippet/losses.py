@@ -37,7 +37,7 @@ def action_loss(
     without pseudo action snippets gives 0.
     """
     loss_t = focal(activation_tc, action_tc, gamma).sum(-1)
-    return _mean(loss_t, weight_t, recording_t, recordings)
+    return mean(loss_t, weight_t, recording_t, recordings)
 
 
 def attention_loss(
@@ -45,16 +45,17 @@ def attention_loss(
 ) -> Tensor:
     """A against one target: 0 on pseudo background is the second half of eq. 1."""
     loss_t = focal(attention_t, torch.full_like(attention_t, target), gamma)
-    return _mean(loss_t, weight_t, recording_t, recordings)
+    return mean(loss_t, weight_t, recording_t, recordings)
 
 
-def _mean(value_t: Tensor, weight_t: Tensor, recording_t: Tensor, recordings: int) -> Tensor:
-    total_b = _sums(weight_t, recording_t, recordings)
-    sum_b = _sums(value_t * weight_t, recording_t, recordings)
+def mean(value_t: Tensor, weight_t: Tensor, recording_t: Tensor, recordings: int) -> Tensor:
+    """Mean of the values [sum T] by weights >= 0 within each recording (0 without any), then over these."""
+    total_b = sums(weight_t, recording_t, recordings)
+    sum_b = sums(value_t * weight_t, recording_t, recordings)
     return (sum_b / torch.where(total_b > 0, total_b, 1)).mean()
 
 
-def _sums(value_t: Tensor, recording_t: Tensor, recordings: int) -> Tensor:
+def sums(value_t: Tensor, recording_t: Tensor, recordings: int) -> Tensor:
     """[sum T, ...] -> [B, ...], the sum within each recording."""
     return value_t.new_zeros(recordings, *value_t.shape[1:]).index_add(0, recording_t, value_t)
 
@@ -94,19 +95,19 @@ def contrastive_loss(
     action_tc, background_t = action_tc.float(), background_t.float()
     # exp((cos - 1) / tau) instead of exp(cos / tau): the same fractions, and no overflow at small tau.
     similarity_tc = ((unit_td @ unit_cd.T - 1) / temperature).exp()
-    background_bc = _sums(similarity_tc * background_t[:, None], *of)
+    background_bc = sums(similarity_tc * background_t[:, None], *of)
     if form != "paper":
-        background_bc = background_bc / _sums(background_t, *of).clamp(min=1)[:, None]
-    count_bc = _sums(action_tc, *of)
+        background_bc = background_bc / sums(background_t, *of).clamp(min=1)[:, None]
+    count_bc = sums(action_tc, *of)
     if form == "reference":
-        own_bc = _sums(action_tc * similarity_tc, *of) / count_bc.clamp(min=1)
-        all_bc = _sums(action_tc * similarity_tc.sum(-1, keepdim=True), *of) / count_bc.clamp(min=1)
+        own_bc = sums(action_tc * similarity_tc, *of) / count_bc.clamp(min=1)
+        all_bc = sums(action_tc * similarity_tc.sum(-1, keepdim=True), *of) / count_bc.clamp(min=1)
         inter_bc, intra_bc = _share(own_bc, all_bc), _share(own_bc, own_bc + background_bc)
         loss_bc = -(inter_bc.log() + intra_bc.log()) / 2 * (count_bc > 0)
     else:
         inter_tc = _share(similarity_tc, similarity_tc.sum(-1, keepdim=True))
         intra_tc = _share(similarity_tc, similarity_tc + background_bc[recording_t])
-        loss_bc = _sums(-(inter_tc + intra_tc).log() * action_tc, *of)
+        loss_bc = sums(-(inter_tc + intra_tc).log() * action_tc, *of)
         if form == "paper":
             return loss_bc.sum(1).mean() / len(memory_cd)
         loss_bc = loss_bc / count_bc.clamp(min=1)

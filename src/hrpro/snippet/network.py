@@ -69,29 +69,32 @@ class SnippetNetwork(nn.Module):
 
     def forward(self, features_td: Tensor, lengths: Sequence[int]) -> SnippetOutput:
         """X [sum T, D] float32, recordings of ``lengths`` end to end."""
-        x = self._drop_input((features_td - self.mean) / self.deviation, lengths)
+        x = (features_td - self.mean) / self.deviation
+        if self.training and self.input_dropout:
+            x = drop_input(x, lengths, self.input_dropout)
         if self.project is not None:
             x = F.gelu(self.project(x))
         for block in self.blocks:
             x = block(x, self.memory, lengths)
-        embedded = F.relu(self._convolve(x, lengths))
+        embedded = F.relu(convolve(self.embed, x, lengths))
         read = dropout(embedded, self.dropout, self.training)
         # Scores, their products and logarithms are kept in full precision whatever the layers ran in.
         class_tc = self.classifier(read).float().sigmoid()
         attention_t = self.attention(read)[:, 0].float().sigmoid()
         return SnippetOutput(embedded, class_tc, attention_t)
 
-    def _drop_input(self, x_td: Tensor, lengths: Sequence[int]) -> Tensor:
-        """The same dimensions throughout a recording: neighbours cannot tell what a snippet lacks."""
-        if not (self.training and self.input_dropout):
-            return x_td
-        keep_bd = F.dropout(x_td.new_ones(len(lengths), x_td.shape[1]), self.input_dropout)
-        parts = zip(x_td.split(lengths), keep_bd, strict=True)
-        return torch.cat([part_td * keep_d for part_td, keep_d in parts])
 
-    def _convolve(self, x_td: Tensor, lengths: Sequence[int]) -> Tensor:
-        """The embedding's convolution, zeros before and after each recording, as one matrix product."""
-        kernel = self.embed.kernel_size[0]
-        border = (0, 0, kernel // 2, kernel // 2)
-        windows_tdk = torch.cat([F.pad(part, border).unfold(0, kernel, 1) for part in x_td.split(lengths)])
-        return F.linear(windows_tdk.flatten(1), self.embed.weight.flatten(1), self.embed.bias)
+def drop_input(x_td: Tensor, lengths: Sequence[int], share: float) -> Tensor:
+    """x [sum T, D] without a ``share`` of the dimensions, the same ones throughout a recording: neighbours
+    cannot tell what a snippet lacks."""
+    keep_bd = F.dropout(x_td.new_ones(len(lengths), x_td.shape[1]), share)
+    parts = zip(x_td.split(lengths), keep_bd, strict=True)
+    return torch.cat([part_td * keep_d for part_td, keep_d in parts])
+
+
+def convolve(layer: nn.Conv1d, x_td: Tensor, lengths: Sequence[int]) -> Tensor:
+    """The layer over x [sum T, D], zeros before and after each recording, as one matrix product."""
+    kernel = layer.kernel_size[0]
+    border = (0, 0, kernel // 2, kernel // 2)
+    windows_tdk = torch.cat([F.pad(part, border).unfold(0, kernel, 1) for part in x_td.split(lengths)])
+    return F.linear(windows_tdk.flatten(1), layer.weight.flatten(1), layer.bias)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from torch import Tensor
 from hrpro.core.errors import DataError
 from hrpro.data.batches import Samples, pack, replay, statistics
 from hrpro.data.training_set import TrainingSet
+from hrpro.proposals.scores import SnippetScores
 from hrpro.snippet.config import SnippetConfig
 from hrpro.snippet.losses import action_loss, attention_loss, contrastive_loss, instance_weights
 from hrpro.snippet.memory import class_sums, initial_memory, updated_memory
@@ -24,16 +24,6 @@ from hrpro.snippet.network import SnippetNetwork, SnippetOutput
 from hrpro.snippet.pseudo_labels import mine
 from hrpro.training.loop import train
 from hrpro.training.task import Task
-
-
-@dataclass(frozen=True, eq=False)
-class SnippetScores:
-    """Scores of one recording: S [T, C], A [T] and P = S * A [T, C] in [0, 1]; embedded X^e [T, D']."""
-
-    class_tc: NDArray[np.float32]
-    attention_t: NDArray[np.float32]
-    activation_tc: NDArray[np.float32]
-    embedded_td: NDArray[np.float32]
 
 
 class SnippetStage:

@@ -104,7 +104,7 @@ def predict_into(
     top = 1.0 + (model.config.instance.completeness_weight if model.instance is not None else 0.0)
     shown = worth_showing(scored, model.min_score, top)
     seen = scored.at(shown)
-    members = model.snippet.members
+    members = getattr(model.snippet, "members", ())
     each = [m.scores(features_td).activation_tc for m in members] if len(members) > 1 else []
     doubt_n = uncertainty(doubts(seen, scores.activation_tc, each, model.min_score, top))
     moments = [
@@ -167,7 +167,7 @@ def _parsed(path: Path, video: str, changed: int) -> Predicted | None:
 def read_curves(run: Path, video: str) -> Curves | None:
     """P and A of a video; None if they are not there, or damaged."""
     try:
-        with safe_open(_curves_path(run, video), framework="numpy") as file:
+        with safe_open(curves_path(run, video), framework="numpy") as file:
             about = json.loads((file.metadata() or {})["hrpro"])
             attention_t, activation_tc = file.get_tensor("attention"), file.get_tensor("activation")
         return Curves(tuple(about["classes"]), Timeline(**about["timeline"]), attention_t, activation_tc)
@@ -195,7 +195,7 @@ def thinned(curves: Curves, most: int = 4000) -> dict[str, Any]:
     }
 
 
-def _curves_path(run: Path, video: str) -> Path:
+def curves_path(run: Path, video: str) -> Path:
     return run / _CURVES / f"{video}.safetensors"
 
 
@@ -208,5 +208,5 @@ def _write_curves(run: Path, video: str, curves: Curves) -> None:
     arrays = {"attention": curves.attention_t, "activation": curves.activation_tc}
     whole = {name: np.ascontiguousarray(values, np.float32) for name, values in arrays.items()}
     content = save(whole, {"hrpro": json.dumps({"classes": list(curves.classes), "timeline": grid})})
-    with appearing(_curves_path(run, video)) as scratch:
+    with appearing(curves_path(run, video)) as scratch:
         scratch.write_bytes(content)

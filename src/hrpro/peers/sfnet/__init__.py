@@ -1,0 +1,1 @@
+"""SF-Net: single-frame supervision (Ma et al., ECCV 2020)."""

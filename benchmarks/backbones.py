@@ -1,14 +1,17 @@
-"""What the classic backbone costs and what each of its parts is worth.
+"""What the classic backbone costs and what each of its parts is worth; and what any other costs.
 
     python benchmarks/backbones.py [--speed | --worth | --memory [--hours 2]] [--data DIR]
+    python benchmarks/backbones.py --backbone i3d|hub:NAME [--weights PATH] [--snippets 8] [--data DIR]
 
-Speed: how many times faster than real time each part is, on one core, on a 320 x 240 video. Worth: a fully
+Speed: how many times faster than real time each part is, on one core, on a 320 x 240 video; i3d without
+weights has random ones, which cost the same. Worth: a fully
 supervised linear probe (ridge regression on the snippets' true classes) on held-out TRAINING recordings, with
 each part left out and alone; it reads segments, which no training does. Recordings share scenes, so they
 are cut at their segments' borders and the clips dealt to three folds such that alike-looking clips of a class
 stay together; figures are means over three deals. The features that lie beside the videos stand beside ours.
-Memory (only when asked for): highest resident size of a fresh process that extracts a video of 2 minutes, and
-one of ``--hours``, of 5 pictures a second. What grows is the features, held twice while they are joined.
+Memory (only when asked for): highest resident size of a fresh process that extracts a video of 2 minutes, of
+5 pictures a second, and the same over and over for ``--hours``. No more than a tenth may lie between them:
+nothing but the files on the disk grows with a video.
 """
 
 from __future__ import annotations
@@ -21,24 +24,28 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import NamedTuple
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from hrpro.video.backbones import make
 from hrpro.video.backbones.classic import BLOCKS, Classic, colour, gradients, layout, texture
 from hrpro.video.backbones.histograms import camera_motion
 from hrpro.video.decode import frames
 from hrpro.video.extract import extract as extract_files
+from hrpro.video.flow import Flow
 from hrpro.video.store import SUFFIX
 
 UCF = Path(__file__).resolve().parents[1].parent / "shared" / "data" / "ucf_untrimmed"
 DEALS, FOLDS, RIDGES = 3, 3, (100, 1000, 10_000)
+GROWTH = 1.1
 
 
 class Clip(NamedTuple):
@@ -75,6 +82,46 @@ def speed(video: Path, snippets: int = 60) -> None:
     for name, work in parts.items():
         cost = min(_cpu_seconds(work) for _ in range(3))
         print(f"  {name:<24}{cost:8.2f} s{seconds / cost:10.0f} x", flush=True)
+
+
+def speed_of(name: str, weights: Path | None, video: Path, snippets: int) -> None:
+    """Of any backbone, on the CPU: decoding, optical flow where it has one, and the network: the rest."""
+    with tempfile.TemporaryDirectory() as folder:
+        if name == "i3d" and weights is None:
+            weights = Path(folder)
+            random_i3d(weights)
+        options = {"device": "cpu"} if name == "i3d" or name.startswith("hub:") else {}
+        backbone = make(name, **options, **({} if weights is None else {"weights": str(weights)}))
+    spec = backbone.spec
+    wanted = (snippets - 1) * spec.stride + spec.window
+
+    def source() -> Iterator:
+        return islice(frames(video, rate=spec.rate, size=backbone.frame_size, threads=1), wanted)
+
+    costs = {"decode": _cpu_seconds(lambda: list(source()))}
+    pictures = list(source())
+    seconds = len(pictures) / spec.rate
+    if method := spec.preprocessing.get("flow"):
+        flow = Flow(method)
+        greys = [np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8) for picture in pictures]
+        costs[f"optical flow ({method})"] = _cpu_seconds(lambda: [flow(*pair) for pair in pairwise(greys)])
+    whole = _cpu_seconds(lambda: list(backbone.stream(pictures)))
+    costs["network"] = whole - sum(list(costs.values())[1:])
+    costs["all, from the file"] = whole + costs["decode"]
+    print(f"{video.name}, {name}: {seconds:.1f} s; seconds of one core, and times faster than real time")
+    for part, cost in costs.items():
+        print(f"  {part:<24}{cost:8.2f} s{seconds / cost:10.2f} x", flush=True)
+
+
+def random_i3d(folder: Path) -> None:
+    """Weight files of both streams."""
+    from safetensors.torch import save_file
+
+    from hrpro.video.backbones.i3d import CHANNELS
+    from hrpro.video.backbones.inception import InceptionI3D
+
+    for name, channels in CHANNELS.items():
+        save_file(InceptionI3D(channels).state_dict(), folder / f"{name}_imagenet.safetensors")
 
 
 def _cpu_seconds(work: Callable[[], object]) -> float:
@@ -205,13 +252,15 @@ def worth(data: Path) -> None:
         line("    alone", ours[:, part])
 
 
-def memory(hours: float) -> None:
+def memory(hours: float) -> int:
+    """Prints the table; 1 if memory grows."""
     from decode import render  # the benchmark beside this one
 
     peaks, sizes = [], []
     with tempfile.TemporaryDirectory() as folder:
+        short = render(Path(folder) / "loop.mp4", 320, 240, seconds=120, rate=5)
         for minutes in (2.0, 60 * hours):
-            video = render(Path(folder) / f"{minutes:g}min.mp4", 320, 240, seconds=60 * minutes, rate=5)
+            video = repeated(short, Path(folder) / f"{minutes:g}min.mp4", round(minutes / 2))
             command = [sys.executable, __file__, "--peak", str(video)]
             said = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
             peaks.append(float(said[0]))
@@ -220,8 +269,27 @@ def memory(hours: float) -> None:
                 f"{minutes:6g} min: highest memory {peaks[-1]:7.1f} MiB, features {sizes[-1]:6.2f} MiB",
                 flush=True,
             )
-    more, made = peaks[1] - peaks[0], sizes[1] - sizes[0]
-    print(f"{hours:g} h above 2 minutes: {more:.1f} MiB, {made:.1f} MiB of features")
+    made = sizes[1] - sizes[0]
+    print(
+        f"{hours:g} h take {peaks[1] / peaks[0]:.2f} times the memory of 2 minutes (aim: at most {GROWTH}),"
+        f" with {made:.1f} MiB more of features"
+    )
+    return int(peaks[1] > GROWTH * peaks[0])
+
+
+def repeated(video: Path, longer: Path, times: int) -> Path:
+    """The same packets so many times, one after the other: hours of video without encoding them."""
+    with av.open(str(longer), "w") as out:
+        stream, begin = None, 0
+        for _ in range(times):
+            with av.open(str(video)) as source:
+                stream = stream or out.add_stream_from_template(source.streams.video[0])
+                for packet in source.demux(video=0):
+                    if packet.pts is not None and packet.dts is not None:
+                        packet.pts, packet.dts, packet.stream = packet.pts + begin, packet.dts + begin, stream
+                        out.mux(packet)
+                begin += source.streams.video[0].duration or 0
+    return longer
 
 
 def extract_one(video: Path) -> None:
@@ -241,17 +309,23 @@ def main() -> None:
     parser.add_argument("--worth", action="store_true", help="only that")
     parser.add_argument("--memory", action="store_true", help="that of a whole extraction, and nothing else")
     parser.add_argument("--hours", type=float, default=2.0, help="of the long video of --memory")
+    parser.add_argument("--backbone", help="what this one costs, and nothing else")
+    parser.add_argument("--weights", type=Path, help="of --backbone")
+    parser.add_argument("--snippets", type=int, default=8, help="of --backbone's video")
     parser.add_argument("--peak", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.peak:
         return extract_one(options.peak)
     if options.memory:
-        return memory(options.hours)
+        raise SystemExit(memory(options.hours))
     if not (options.data / "videos").is_dir():
         raise SystemExit(f"{options.data} has no videos/")
     cv2.setNumThreads(1)
+    video = sorted((options.data / "videos").glob("train_*.mp4"))[0]
+    if options.backbone:
+        return speed_of(options.backbone, options.weights, video, options.snippets)
     if not options.worth:
-        speed(sorted((options.data / "videos").glob("train_*.mp4"))[0])
+        speed(video)
     if not options.speed:
         worth(options.data)
 

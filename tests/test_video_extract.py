@@ -142,9 +142,8 @@ def test_only_what_has_changed_is_done_again(videos: Path, tmp_path: Path) -> No
     about = read_about(out / "a.safetensors")
     assert about is not None
     older = type(about.origin)(type(SPEC)(**{**SPEC.as_dict(), "version": "0"}), "classic")
-    write_features(
-        out / "a.safetensors", np.zeros((2, 512), np.float32), type(about)(older, "a.mp4", about.sha256, 1)
-    )
+    stale = type(about)(older, "a.mp4", about.sha256, 1)
+    write_features(out / "a.safetensors", np.zeros((2, 512), np.float32), lambda: stale)
     (out / "c.safetensors").write_bytes(first["c.safetensors"][:-100])
     assert states() == {"a": "done", "c": "done"}
     assert features(out) == first

@@ -283,7 +283,8 @@ def test_features_of_another_kind_are_refused(videos: Path, trained: Path, said,
     for split in ("train", "test"):
         path = root / f"features/{split}/a.safetensors"
         features_td = np.ones((18, 512), np.float32)
-        write_features(path, features_td, type(about)(Origin(spec, "classic"), "a.mp4", about.sha256, 11.5))
+        other = type(about)(Origin(spec, "classic"), "a.mp4", about.sha256, 11.5)
+        write_features(path, features_td, lambda other=other: other)
     predict = ("predict", "--run", trained, "--data", root, "--out", tmp_path / "d.json")
     line = said(*predict)
     expected = (

@@ -17,16 +17,7 @@ from hrpro.data.formats.activitynet import parse_detections, read_detections, wr
 from hrpro.data.formats.jsonfile import read_json
 from hrpro.localizer import HRPro
 from hrpro.model_folder import fingerprint
-from hrpro.video.extract import (
-    LOCAL,
-    RAY,
-    Parts,
-    VideoFeatures,
-    decoder,
-    engine_of,
-    video_features,
-    work_through,
-)
+from hrpro.video.extract import LOCAL, RAY, Parts, engine_of, work_through
 from hrpro.video.jobs import Outcome, Tell, outcome
 from hrpro.video.origin import Origin, rebuild
 from hrpro.video.remote import at_hand, placed, standing_for
@@ -34,6 +25,7 @@ from hrpro.video.sources import ANNOTATED, find_videos
 from hrpro.video.store import sha256_of
 from hrpro.video.subtitles import HEADER, SUFFIXES, write_shown
 from hrpro.video.urls import is_url
+from hrpro.video.vectors import FeatureStream, VideoFeatures, decoder, video_features
 
 ALL = "detections"
 
@@ -164,8 +156,9 @@ def begin(job: PredictJob) -> Outcome | str:
     return content
 
 
-def finish(job: PredictJob, content: str, made: VideoFeatures, tell: Tell) -> Outcome:
+def finish(job: PredictJob, content: str, stream: FeatureStream, tell: Tell) -> Outcome:
     """Localize in the features of the video of that content, and write all files. Raises as ``localize``."""
+    made = stream.whole()  # stage 1 compares every snippet of a video with all others
     found = located(_loaded(job.model, job.device, job.print), made)
     shown = write_shown(job.base, job.id, found, job.min_score)
     if job.render:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic
 
-import numpy as np
-from numpy.typing import NDArray
-
-from hrpro.core.errors import ConfigError, DataError, NonFiniteError, RunError
+from hrpro.core.errors import ConfigError, DataError, RunError
 from hrpro.data.features import FeatureFile
 from hrpro.video.jobs import (
     Engine,
@@ -27,26 +23,17 @@ from hrpro.video.jobs import (
     outcome,
     write_manifest,
 )
-from hrpro.video.origin import Origin, choose, rebuild
+from hrpro.video.origin import Origin, choose
 from hrpro.video.progress import board, size_of
 from hrpro.video.remote import Afar, M, at_hand, placed, standing_for
 from hrpro.video.sources import Source, find_videos, shard
 from hrpro.video.store import SUFFIX, About, read_about, sha256_of, write_features
 from hrpro.video.urls import is_url
+from hrpro.video.vectors import FeatureStream, decoder, feature_stream
 from hrpro.video.whole import make_folder
 from hrpro.video.workers import in_processes
 
-_TELL_EVERY = 0.2  # s
 LOCAL, RAY = "local", "ray"
-
-
-@dataclass(frozen=True)
-class VideoFeatures:
-    """features [T, D]; duration: s that the pictures cover; remarks: what was wrong with the file."""
-
-    features_td: NDArray[np.float32]
-    duration: float
-    remarks: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -72,12 +59,13 @@ class Parts(Generic[M]):
     """The work of a job: ``begin``; the video to features, by ``origin``; ``finish``.
 
     begin: the outcome if all is done already, else the content's hash, which ``finish`` is given with the
-    features. weights: of the backbone, where they lie now. film: whether ``finish`` reads the video again.
-    Engines may do the parts in different places; ``threads`` of a job are its decoder's.
+    features; it reads them once, while they are computed. weights: of the backbone, where they lie now. film:
+    whether ``finish`` reads the video again. Engines may do the parts in different places; ``threads`` of a
+    job are its decoder's.
     """
 
     begin: Callable[[M], Outcome | str]
-    finish: Callable[[M, str, VideoFeatures, Tell], Outcome]
+    finish: Callable[[M, str, FeatureStream, Tell], Outcome]
     origin: Origin
     weights: Path | None = None
     film: bool = False
@@ -90,16 +78,16 @@ class Parts(Generic[M]):
                 content = self.begin(local)
                 if isinstance(content, Outcome):
                     return replace(content, video=name_of(job))
-                made = video_features(
+                with feature_stream(
                     local.video,
                     self.origin,
                     weights=self.weights,
                     threads=local.threads,
                     tell=lambda part: tell(None if part is None else part * half),
-                )
-                done = self.finish(
-                    local, content, made, lambda part: tell(None if part is None else half + part * half)
-                )
+                ) as made:
+                    done = self.finish(
+                        local, content, made, lambda part: tell(None if part is None else half + part * half)
+                    )
             return replace(done, video=name_of(job))
         except Exception as error:  # of whatever library: this video's, and no other's
             return failure(job, error)
@@ -205,61 +193,14 @@ def begin(job: ExtractJob) -> Outcome | str:
     return outcome(job, "kept", about.duration, snippets, about.remarks)
 
 
-def finish(job: ExtractJob, content: str, made: VideoFeatures, tell: Tell) -> Outcome:
+def finish(job: ExtractJob, content: str, made: FeatureStream, tell: Tell) -> Outcome:
     """Write the features of the video of that content. RunError if they cannot be written."""
-    about = About(job.origin, job.video.name, content, made.duration, made.remarks)
-    write_features(job.target, made.features_td, about)
-    return outcome(job, "done", made.duration, len(made.features_td), made.remarks)
-
-
-def video_features(
-    path: str | Path,
-    origin: Origin,
-    *,
-    weights: str | Path | None = None,
-    threads: int = 0,
-    tell: Tell | None = None,
-) -> VideoFeatures:
-    """The features of a video, in memory.
-
-    weights: where they lie now, if not where they were. Raises DataError for a file that is no video,
-    ConfigError if the backbone cannot be had, or is another one now.
-    """
-    network = rebuild(origin, weights)
-    pictures = decoder()(path, rate=origin.spec.rate, size=network.frame_size, threads=threads)
-    whole = pictures.info.duration
-    count = 0
-
-    def counted() -> Generator[NDArray[np.uint8], None, None]:
-        nonlocal count
-        told = 0.0
-        for frame in pictures:
-            count += 1
-            if tell is not None and time.monotonic() - told > _TELL_EVERY:
-                told = time.monotonic()
-                tell(count / (whole * origin.spec.rate) if whole else None)
-            yield frame
-
-    with closing(counted()) as frames:
-        features_td = np.stack(list(network.stream(frames)))
-    check_finite(features_td, path)
-    return VideoFeatures(features_td, count / origin.spec.rate, tuple(pictures.remarks))
-
-
-def check_finite(features_td: NDArray[np.float32], path: str | Path) -> None:
-    """NonFiniteError for a video whose features hold NaN or infinite values."""
-    if not np.isfinite(features_td).all():
-        raise NonFiniteError("the backbone gave NaN or infinite values", where=path)
-
-
-def decoder() -> Callable[..., Any]:
-    """``decode.frames``. ConfigError if what it needs is not installed."""
-    try:
-        from hrpro.video.decode import frames
-    except ImportError as error:
-        mend = "pip install 'hrpro[video]'"
-        raise ConfigError(f"video files cannot be read: {error}", mend=mend) from error
-    return frames
+    snippets = write_features(
+        job.target,
+        made.vectors,
+        lambda: About(job.origin, job.video.name, content, made.duration, made.remarks),
+    )
+    return outcome(job, "done", made.duration, snippets, made.remarks)
 
 
 def _finished(job: ExtractJob, content: str) -> tuple[About, int] | None:

@@ -10,7 +10,8 @@ A chunk is a whole number of snippets with all the frames they are computed from
 are the local engine's, bit for bit, wherever the chunks go and in whatever order they come back, and a GPU
 never waits for one decoder. What lies between the stages is a few chunks a core, however long the videos
 are: a decoder that is too fast waits. (Decoded whole, two hours are 10 GB; window by window, sending costs
-more than computing.)
+more than computing.) A video's features lie in Ray's object store, which goes over to the disk, until the
+last of them is there.
 
 A decoder reserves no core, for it waits for the network most of its time; there are only never more of them
 than cores. The network's tasks reserve one each. So nothing that holds a core waits for another, and a
@@ -29,7 +30,6 @@ from inspect import signature
 from typing import Any, Generic
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hrpro.core.errors import ConfigError, RunError
 from hrpro.video.extract import Parts
@@ -182,24 +182,30 @@ class _Pass(Generic[M]):
 
 @dataclass
 class _Gathered:
-    """The features of a video as they come. total: snippets, -1 until the last chunk is here."""
+    """The features of a video as they come. total: snippets, -1 until the last chunk is here.
 
-    chunks: dict[int, NDArray[np.float32]] = field(default_factory=dict)
+    chunks: (snippets, ref of their features [T, D]) by the first snippet.
+    """
+
+    chunks: dict[int, tuple[int, Any]] = field(default_factory=dict)
     total: int = -1
     told: str = ""
 
     def add(self, row: dict[str, Any]) -> None:
-        self.chunks[row["first"]] = np.frombuffer(row["data"], np.float32).reshape(row["shape"])
+        import ray
+
+        features_td = np.frombuffer(row["data"], np.float32).reshape(row["shape"])
+        self.chunks[row["first"]] = len(features_td), ray.put(features_td)
         if row["told"]:
-            self.told, self.total = row["told"], row["first"] + row["shape"][0]
+            self.told, self.total = row["told"], row["first"] + len(features_td)
 
     @property
     def complete(self) -> bool:
-        return self.total == sum(map(len, self.chunks.values()))
+        return self.total == sum(snippets for snippets, _ in self.chunks.values())
 
-    def features(self) -> NDArray[np.float32]:
-        """[T, D]."""
-        return np.concatenate([self.chunks[first] for first in sorted(self.chunks)])
+    def features(self) -> list[Any]:
+        """Their refs, in order."""
+        return [self.chunks[first][1] for first in sorted(self.chunks)]
 
 
 def _takes_gpu(parts: Parts[Any]) -> bool:

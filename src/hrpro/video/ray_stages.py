@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
@@ -22,10 +22,11 @@ import ray.data
 from numpy.typing import NDArray
 
 from hrpro.video.chunks import TOGETHER, chunks
-from hrpro.video.extract import Parts, VideoFeatures, check_finite, decoder
+from hrpro.video.extract import Parts
 from hrpro.video.jobs import Outcome, failure, name_of
 from hrpro.video.origin import rebuild
 from hrpro.video.remote import Afar, M, at_hand
+from hrpro.video.vectors import FeatureStream, check_finite, decoder
 
 DEATHS = 3
 NOTHING = np.empty(0, np.uint8)
@@ -130,11 +131,12 @@ class Network(Generic[M]):
         return network(table, self.shared)
 
 
-def finish(parts: Parts[M], job: M | Afar[M], told: str, features_td: NDArray[np.float32]) -> Outcome:
-    """A video's features, and what its last chunk told -> its files."""
+def finish(parts: Parts[M], job: M | Afar[M], told: str, chunks: Sequence[Any]) -> Outcome:
+    """A video's features, refs of [T, D] in order, and what its last chunk told -> its files."""
     try:
         about = json.loads(told)
-        made = VideoFeatures(features_td, about["duration"], tuple(about["remarks"]))
+        vectors = (vector for chunk in chunks for vector in ray.get(chunk))
+        made = FeatureStream(vectors, about["duration"], tuple(about["remarks"]))
         with at_hand(job, video=parts.film) as local:
             done = parts.finish(local, about["content"], made, lambda _: None)
         return replace(done, video=name_of(job))

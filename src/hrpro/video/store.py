@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from math import isclose
 from pathlib import Path
@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
 
 from hrpro.core.errors import DataError
 from hrpro.core.timeline import Timeline
 from hrpro.video.origin import Origin
+from hrpro.video.spool import Spool
 from hrpro.video.whole import appearing
 
 SUFFIX = ".safetensors"
@@ -48,10 +48,28 @@ class About:
         return self.origin.spec.timeline
 
 
-def write_features(path: Path, features_td: NDArray[np.float32], about: About) -> None:
-    """Features [T, D] and their description, whole or not at all. RunError if they cannot be written."""
-    assert features_td.ndim == 2
-    assert features_td.shape[1] == about.origin.spec.dimension
+def write_features(path: Path, vectors: Iterable[NDArray[np.float32]], about: Callable[[], About]) -> int:
+    """Features, a vector [D] a snippet, and their description, whole or not at all; returns their number T.
+
+    about: asked after the last vector. Memory holds no more than one vector of them. Raises RunError if they
+    cannot be written, and what ``vectors`` raises.
+    """
+    with Spool(path) as spool:
+        length = 0
+        for vector in vectors:
+            spool.add(np.asarray(vector, "<f4").tobytes())
+            length += 1
+        known = about()
+        dimension = known.origin.spec.dimension
+        assert spool.size == 4 * length * dimension > 0
+        with appearing(path) as scratch, scratch.open("wb") as file:
+            file.write(_header(length, dimension, known))
+            spool.copy_to(file)
+    return length
+
+
+def _header(length: int, dimension: int, about: About) -> bytes:
+    """What comes before the values, to the byte as safetensors writes it."""
     description = {
         **about.origin.as_dict(),
         "timeline": asdict(about.timeline),
@@ -60,9 +78,12 @@ def write_features(path: Path, features_td: NDArray[np.float32], about: About) -
         "duration": about.duration,
         "remarks": list(about.remarks),
     }
-    content = save({_ARRAY: np.ascontiguousarray(features_td, np.float32)}, {_KEY: json.dumps(description)})
-    with appearing(path) as scratch:
-        scratch.write_bytes(content)
+    ends = [0, 4 * length * dimension]
+    array = {"dtype": "F32", "shape": [length, dimension], "data_offsets": ends}
+    words = {"__metadata__": {_KEY: json.dumps(description)}, _ARRAY: array}
+    text = json.dumps(words, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text
 
 
 def read_about(path: Path) -> About | None:

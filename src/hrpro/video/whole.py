@@ -21,18 +21,26 @@ def appearing(target: Path) -> Iterator[Path]:
     """
     scratch = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        for left in target.parent.glob(f".{glob.escape(target.name)}.*.partial"):
-            left.unlink(missing_ok=True)
-        yield scratch
-        with scratch.open("rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(scratch, target)
-    except OSError as error:
-        raise RunError(f"cannot be written: {error.strerror or error}", where=target) from error
+        with told_of(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            for left in target.parent.glob(f".{glob.escape(target.name)}.*.partial"):
+                left.unlink(missing_ok=True)
+            yield scratch
+            with scratch.open("rb+") as file:
+                os.fsync(file.fileno())
+            os.replace(scratch, target)
     finally:
         with suppress(OSError):
             scratch.unlink(missing_ok=True)
+
+
+@contextmanager
+def told_of(target: Path) -> Iterator[None]:
+    """What the disk does not take, as RunError of ``target``."""
+    try:
+        yield
+    except OSError as error:
+        raise RunError(f"cannot be written: {error.strerror or error}", where=target) from error
 
 
 def make_folder(folder: Path) -> None:

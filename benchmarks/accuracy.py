@@ -4,6 +4,7 @@
     python benchmarks/accuracy.py --held-out 3         3 folds of the TRAINING recordings: for tuning
     python benchmarks/accuracy.py --ablation           rows of the paper's Table 3
     python benchmarks/accuracy.py --set snippet.lr=1e-3 --data hapt
+    python benchmarks/accuracy.py --method hrpro-next
 
 Settings are those that follow from the data (no preset) unless --set changes them. Held-out folds keep
 recordings of one subject or group apart where their names tell it (``_user07``).
@@ -17,6 +18,7 @@ import re
 import time
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +28,14 @@ from hrpro.config import Config
 from hrpro.core.annotations import Detections
 from hrpro.data.folder import Dataset, open_dataset
 from hrpro.data.formats.activitynet import read_ground_truth
+from hrpro.data.supervised import supervised
 from hrpro.data.training_set import Recording, TrainingSet
 from hrpro.instance.stage import InstanceStage
-from hrpro.localizer import HRPro, StageOneViews
+from hrpro.localizer import HRPro
 from hrpro.metrics.detection import mean_average_precision
 from hrpro.runs import predict_recordings
 from hrpro.settings import build
-from hrpro.snippet.ensemble import SnippetEnsemble
+from hrpro.views import StageOneViews, boundary_offset
 
 SHARED = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 NAMES = ("hapt", "ucf_untrimmed", "i3d_stitched")
@@ -68,10 +71,11 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], metavar="N")
     parser.add_argument("--held-out", type=int, default=0, metavar="K", help="K folds of the training split")
     parser.add_argument("--ablation", action="store_true")
+    parser.add_argument("--method", default="hrpro", help="of hrpro train --method")
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
-    common = dict(word.split("=", 1) for word in args.set)
+    common = {"method": args.method, **dict(word.split("=", 1) for word in args.set)}
     rows = ABLATION if args.ablation else {"both stages": {}}
     figures: dict[str, list[float]] = defaultdict(list)
     for name in args.data:
@@ -116,23 +120,28 @@ def trials(
     seed: int,
 ) -> Iterator[tuple[str, float, str]]:
     """Train each row (equal stages 1 only once) and evaluate it; stage 1 alone comes along for free."""
-    trained: dict[str, SnippetEnsemble] = {}
+    trained: dict[str, Any] = {}
+    assert dataset.ground_truth_path is not None
     for row, changes in rows.items():
-        config = Config.for_data(learn).with_seed(seed)
+        config = Config.for_data(learn).with_method(common["method"]).with_seed(seed)
         config = build(config, {**common, **changes}, "--set")
-        key = json.dumps(config.as_dict()["snippet"])
+        method = config.about
+        taught = learn if method.sees != "segments" else supervised(learn, dataset.ground_truth_path)
+        key = json.dumps(asdict(config.stage_one))
         began = time.perf_counter()
         if key not in trained:
-            trained[key] = SnippetEnsemble.fit(learn, config.snippet)
+            trained[key] = method.stage_one().fit(taught, config.stage_one)
         model = HRPro(config)
         model.snippet, model.timeline = trained[key], learn.recordings[0].timeline
+        if "boundaries" in method.also:
+            model.offset = boundary_offset(trained[key], learn, config)
         first = time.perf_counter() - began
         if "both stages" in rows or config.stages == 1:
             value = score(dataset, predict_recordings(model, judge))
             yield (row if "stages" in changes else "stage 1 alone"), value, f"{first:.0f} s"
         if config.stages == 2:
             began = time.perf_counter()
-            views = StageOneViews(trained[key], learn, config)
+            views = StageOneViews(trained[key], learn, config, model.offset)
             model.instance = InstanceStage.fit(learn.classes, views, config.instance)
             second = time.perf_counter() - began
             yield row, score(dataset, predict_recordings(model, judge)), f"{first:.0f} + {second:.0f} s"

@@ -29,10 +29,11 @@ from hrpro.data.formats.activitynet import read_ground_truth
 from hrpro.data.formats.jsonfile import write_atomic
 from hrpro.data.training_set import TrainingSet
 from hrpro.instance.stage import InstanceStage
-from hrpro.localizer import HRPro, StageOneViews
+from hrpro.localizer import HRPro
 from hrpro.methods import method_of
 from hrpro.runs import predict_recordings
 from hrpro.settings import build
+from hrpro.views import StageOneViews
 
 CURVES: Mapping[str, tuple[str, str, tuple[float, ...]]] = {
     "spread": ("spread (sd / length)", "sd", (0.04, 0.1, 0.2, 0.3)),

@@ -12,9 +12,10 @@ from hrpro.calibration import half_config, halves
 from hrpro.core.annotations import Click, Detections
 from hrpro.data.training_set import TrainingSet
 from hrpro.instance.stage import InstanceStage
-from hrpro.localizer import HRPro, StageOneViews
+from hrpro.localizer import HRPro
 from hrpro.proposals.threshold import best_threshold
 from hrpro.snippet.ensemble import SnippetEnsemble
+from hrpro.views import StageOneViews
 from tiny_sets import by_hand, tiny_config
 
 Judged = list[tuple[Detections, tuple[Click, ...]]]

@@ -14,9 +14,10 @@ from hrpro.core.timeline import Timeline
 from hrpro.data.folder import open_dataset
 from hrpro.data.synthetic import make_dataset
 from hrpro.instance.stage import InstanceStage
-from hrpro.localizer import HRPro, StageOneViews
+from hrpro.localizer import HRPro
 from hrpro.proposals.generate import GenerateConfig, Proposals
 from hrpro.snippet.stage import SnippetStage
+from hrpro.views import StageOneViews
 from tiny_sets import STRIDE, by_hand, columns, tiny_config, usual
 
 pytest_plugins = ["trained_fixtures"]
@@ -183,7 +184,7 @@ def test_views_are_the_same_from_memory_and_computed_anew(source, tmp_path, monk
     config = tiny_config(instance={"source": source})
     snippet = SnippetStage.fit(training_set, config.snippet)
     kept = StageOneViews(snippet, training_set, config)
-    monkeypatch.setattr("hrpro.localizer.CACHE_BYTES", 31 * 6 * 4)
+    monkeypatch.setattr("hrpro.views.CACHE_BYTES", 31 * 6 * 4)
     anew = StageOneViews(snippet, training_set, config)
     width = {"raw": 6, "embedded": 8, "both": 14}[source]
     for index, length in enumerate((40, 25, 31)):

@@ -9,6 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hrpro.boundaries.config import BoundaryConfig
 from hrpro.core.errors import ConfigError
 from hrpro.instance.config import InstanceConfig
 from hrpro.methods import METHODS, Method, method_of
@@ -37,6 +38,7 @@ class Config:
     proposals: GenerateConfig = field(default_factory=GenerateConfig)
     instance: InstanceConfig = field(default_factory=InstanceConfig)
     suppress: SuppressConfig = field(default_factory=SuppressConfig)
+    boundaries: BoundaryConfig = field(default_factory=BoundaryConfig)
     sfnet: SFNetConfig = field(default_factory=SFNetConfig)
     lacp: LACPConfig = field(default_factory=LACPConfig)
     cola: ColaConfig = field(default_factory=ColaConfig)

@@ -11,25 +11,24 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from hrpro.boundaries.offset import Offset
 from hrpro.calibration import choose_min_score
 from hrpro.config import Config
 from hrpro.core.annotations import Detections
 from hrpro.core.errors import DataError, HRProError, NonFiniteError, RunError
 from hrpro.core.timeline import Timeline
-from hrpro.data.batches import CACHE_BYTES, Samples
 from hrpro.data.folder import Dataset
 from hrpro.data.supervised import SupervisedSet
 from hrpro.data.training_set import TrainingSet
-from hrpro.instance.config import Source
-from hrpro.instance.examples import Pool, pool
 from hrpro.instance.stage import InstanceStage
 from hrpro.methods import METHODS, StageOne
 from hrpro.model_file import Stored, read_model, write_model
-from hrpro.proposals.generate import Proposals, generate, predicted_classes
+from hrpro.proposals.generate import Proposals, predicted_classes
 from hrpro.proposals.scores import SnippetScores
 from hrpro.proposals.suppress import soft_nms
 from hrpro.video.origin import Origin
 from hrpro.video.store import common_origin
+from hrpro.views import StageOneViews, boundary_offset, candidates, stage_two_input
 
 
 class HRPro:
@@ -50,6 +49,7 @@ class HRPro:
         self.timeline: Timeline | None = None
         self.origin: Origin | None = None
         self.min_score = 0.0
+        self.offset = Offset()
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -89,11 +89,12 @@ class HRPro:
         }
         instance = None
         snippet = method.stage_one().fit(dataset, config.stage_one, **kept)
+        offset = boundary_offset(snippet, training_set, config) if "boundaries" in method.also else Offset()
         if config.stages == 2:
-            views = StageOneViews(snippet, training_set, config)
+            views = StageOneViews(snippet, training_set, config, offset)
             instance = InstanceStage.fit(training_set.classes, views, config.instance, **kept)
         fitted = HRPro(config)
-        fitted.snippet, fitted.instance = snippet, instance
+        fitted.snippet, fitted.instance, fitted.offset = snippet, instance, offset
         fitted.timeline, fitted.origin = training_set.recordings[0].timeline, origin
         fitted.min_score = choose_min_score(fitted, training_set, **kept)
         vars(self).update(vars(fitted) | {"_given": self._given})
@@ -164,9 +165,8 @@ class HRPro:
         if scores.proposals is not None:
             return scores.proposals
         config = self._config().proposals
-        activation_tc = scores.activation_tc
-        classes = predicted_classes(activation_tc.max(0), config.video_threshold)
-        return generate(activation_tc, scores.attention_t, classes, config)
+        classes = predicted_classes(scores.activation_tc.max(0), config.video_threshold)
+        return candidates(scores, classes, config, self.offset)
 
     def stage_one(self) -> HRPro:
         """The same model without stage 2, sharing its networks: candidates are ranked by their OIC score.
@@ -175,6 +175,7 @@ class HRPro:
         """
         alone = HRPro(replace(self._config(), stages=1))
         alone.snippet, alone.timeline, alone.origin = self.snippet, self.timeline, self.origin
+        alone.offset = self.offset
         return alone
 
     def to(self, device: str | torch.device) -> HRPro:
@@ -194,7 +195,7 @@ class HRPro:
         if self.instance is not None:
             networks["instance"] = self.instance.network.state_dict()
         about = (config, snippet.classes, snippet.dimension, self.timeline)
-        write_model(Path(path), Stored(*about, networks, self.min_score, self.origin))
+        write_model(Path(path), Stored(*about, networks, self.min_score, self.origin, self.offset))
 
     @classmethod
     def load(cls, path: str | Path, *, device: str | torch.device = "cpu") -> HRPro:
@@ -203,6 +204,7 @@ class HRPro:
         config = stored.config
         model = cls(config)
         model.timeline, model.origin, model.min_score = stored.timeline, stored.origin, stored.min_score
+        model.offset = stored.offset
         try:
             snippet = config.about.stage_one()(stored.classes, stored.dimension, config.stage_one)
             snippet.load_state_dict(stored.networks["snippet"])
@@ -227,50 +229,3 @@ class HRPro:
         self._fitted()
         assert self.config is not None
         return self.config
-
-
-def stage_two_input(
-    source: Source, features_td: NDArray[np.float32], scores: SnippetScores
-) -> NDArray[np.float32]:
-    """What stage 2 pools from: raw features, embedded features, or both side by side [T, D (+ D')]."""
-    if source == "raw":
-        return features_td
-    if source == "embedded":
-        return scores.embedded_td
-    return np.concatenate([features_td, scores.embedded_td], axis=1)
-
-
-class StageOneViews:
-    """A training set as stage 1 sees it: what stage 2 learns from. Features stay in memory if all fit."""
-
-    def __init__(self, snippet: StageOne, training_set: TrainingSet, config: Config) -> None:
-        self.names = [recording.id for recording in training_set.recordings]
-        self.pools: list[Pool] = []
-        self._snippet = snippet
-        self._source: Source = config.instance.source
-        self._samples = Samples(training_set)
-        self._cache: dict[int, NDArray[np.float32]] | None = {}
-        size = 0
-        for index in range(len(self.names)):
-            sample = self._samples[index]
-            scores = snippet.scores(sample.features_td)
-            clicked = np.unique(sample.classes)
-            candidates = generate(scores.activation_tc, scores.attention_t, clicked, config.proposals)
-            self.pools.append(
-                pool(candidates, scores.attention_t, sample.snippets, sample.classes, config.instance)
-            )
-            features_td = stage_two_input(self._source, sample.features_td, scores)
-            size += features_td.nbytes
-            if self._cache is not None and size <= CACHE_BYTES:
-                self._cache[index] = features_td
-            else:
-                self._cache = None
-
-    def features(self, index: int) -> NDArray[np.float32]:
-        """Input features [T, D (+ D')] of stage 2."""
-        if self._cache is not None:
-            return self._cache[index]
-        features_td = self._samples.features(index)
-        if self._source == "raw":
-            return features_td
-        return stage_two_input(self._source, features_td, self._snippet.scores(features_td))

@@ -13,17 +13,24 @@ from hrpro.data.faults import did_you_mean
 Sight = Literal["clicks", "classes", "segments"]
 
 
-class StageOne(Protocol):
+class Scorer(Protocol):
+    """Whatever tells ``SnippetScores`` of a recording's features [T, D]."""
+
+    def scores(self, features_td: Any) -> Any: ...
+
+
+class StageOne(Scorer, Protocol):
     """What the localizer needs of a method: a network that was taught, and tells scores of a recording.
 
     Made from classes, feature dimension and its settings; ``fit`` teaches it, ``state_dict`` holds it.
     """
 
-    classes: tuple[str, ...]
-    dimension: int
-    width: int
-
-    def scores(self, features_td: Any) -> Any: ...
+    @property
+    def classes(self) -> tuple[str, ...]: ...
+    @property
+    def dimension(self) -> int: ...
+    @property
+    def width(self) -> int: ...
     def to(self, device: Any) -> Any: ...
     def state_dict(self) -> dict[str, Any]: ...
     def load_state_dict(self, state: Mapping[str, Any]) -> None: ...
@@ -33,7 +40,8 @@ class StageOne(Protocol):
 class Method:
     """One method: its title, what it sees of a training set, and where its stage 1 is found.
 
-    section: of the settings, those its stage 1 takes. settings: what it changes in them.
+    section: of the settings, those its stage 1 takes; also: others that it alone reads. settings: what it
+    changes in its stage 1's.
     """
 
     title: str
@@ -41,6 +49,7 @@ class Method:
     stage: str
     sees: Sight = "clicks"
     stages: tuple[int, ...] = (1,)
+    also: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def stage_one(self) -> Any:
@@ -52,6 +61,13 @@ class Method:
 _OURS = "hrpro.snippet.ensemble:SnippetEnsemble"
 METHODS: Mapping[str, Method] = {
     "hrpro": Method("HR-Pro (AAAI 2024)", "snippet", _OURS, stages=(1, 2)),
+    "hrpro-next": Method(
+        "HR-Pro with boundaries told by the features (ours)",
+        "snippet",
+        _OURS,
+        stages=(1, 2),
+        also=("boundaries",),
+    ),
     "base": Method(
         "HR-Pro's baseline: eq. 1 alone, one network",
         "snippet",

@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 import hrpro
+from hrpro.boundaries.offset import Offset
 from hrpro.config import Config
 from hrpro.core.errors import HRProError, RunError
 from hrpro.core.timeline import Timeline
@@ -30,7 +31,7 @@ class Stored:
     """All that a model is: settings, classes, feature dimension, snippet grid, and weights by stage.
 
     min_score: from which score on a detection is shown to people. origin: how its features were made; None:
-    elsewhere.
+    elsewhere. offset: of all boundaries of candidates.
     """
 
     config: Config
@@ -40,6 +41,7 @@ class Stored:
     networks: Mapping[str, Mapping[str, Tensor]]
     min_score: float = 0.0
     origin: Origin | None = None
+    offset: Offset = Offset()  # noqa: RUF009
 
 
 def write_model(path: Path, stored: Stored) -> None:
@@ -60,6 +62,7 @@ def write_model(path: Path, stored: Stored) -> None:
         "timeline": asdict(stored.timeline),
         "config": stored.config.as_dict(),
         "min_score": stored.min_score,
+        "offset": asdict(stored.offset),
         "features": None if stored.origin is None else stored.origin.as_dict(),
     }
     try:
@@ -118,6 +121,7 @@ def read_model(path: Path) -> Stored:
             {name: load_file(folder / f"{name}.safetensors") for name in names},
             float(content.get("min_score", 0.0)),
             Origin.from_dict(content["features"], file) if content.get("features") else None,
+            Offset(**content.get("offset", {})),
         )
     except RunError:
         raise

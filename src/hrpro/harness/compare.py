@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import hrpro
-from hrpro.harness.run import LOCK, TIOUS, Run, contents, held, tell
-from hrpro.harness.table import as_csv, rows
 from hrpro.config import Config
 from hrpro.core.annotations import Segment
 from hrpro.core.errors import ConfigError, DataError, RunError
@@ -19,6 +17,8 @@ from hrpro.data.folder import Dataset, open_dataset
 from hrpro.data.formats.activitynet import read_ground_truth
 from hrpro.data.formats.jsonfile import write_atomic
 from hrpro.data.training_set import Recording, TrainingSet
+from hrpro.harness.run import LOCK, TIOUS, Run, contents, held, tell
+from hrpro.harness.table import as_csv, rows
 from hrpro.methods import METHODS, method_of
 from hrpro.report.page import plotly_script
 from hrpro.reports import report

@@ -22,7 +22,6 @@ import torch
 import yaml
 
 import hrpro
-from hrpro.harness.table import Trial
 from hrpro.config import Config
 from hrpro.core.annotations import Segment
 from hrpro.core.errors import RunError
@@ -30,8 +29,9 @@ from hrpro.core.timeline import Timeline
 from hrpro.data.formats.activitynet import read_detections, write_detections
 from hrpro.data.formats.jsonfile import read_json, write_atomic
 from hrpro.data.training_set import Recording
-from hrpro.localizer import HRPro
 from hrpro.harness.measured import measure
+from hrpro.harness.table import Trial
+from hrpro.localizer import HRPro
 from hrpro.metrics.detection import mean_average_precision
 from hrpro.model_folder import fingerprint, is_trained
 from hrpro.runs import SETTINGS, check_features, deciding, predict_recordings, run_settings

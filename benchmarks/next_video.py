@@ -2,7 +2,7 @@
 
     python benchmarks/next_video.py                       hapt, judged on the test recordings
     python benchmarks/next_video.py --held-out            judged on held-out TRAINING recordings: for tuning
-    python benchmarks/next_video.py --orders studio novelty doubt short classes random
+    python benchmarks/next_video.py --orders studio covering doubt short classes random
     python benchmarks/next_video.py --doubts              how well each doubt tells wrong predictions
 
 Each of the random orders starts with two recordings; every other order starts with the same two, and is asked
@@ -33,7 +33,7 @@ from hrpro.data.training_set import Recording, TrainingSet
 from hrpro.localizer import HRPro
 from hrpro.metrics.detection import mean_average_precision
 from hrpro.settings import build
-from hrpro.studio.next_video import propose
+from hrpro.studio.next_video import describe, doubt, propose
 from hrpro.studio.uncertainty import DOUBTS, Scored, chance, doubts, uncertainty, worth_showing
 
 SHARED = Path(__file__).resolve().parents[1].parent / "shared" / "data"
@@ -46,9 +46,18 @@ class State:
     """What an order may know: features, the clicks so far, and the model learned from them."""
 
     pool: TrainingSet
-    means_nd: NDArray[np.float64]
+    places_nd: NDArray[np.float64]
     clicked_n: NDArray[np.bool_]
     model: HRPro
+
+    def doubts(self) -> NDArray[np.float64]:
+        """As the studio weighs its proposals; NaN for the clicked ones."""
+        assert self.model.snippet is not None
+        doubt_n = np.full(len(self.pool.recordings), np.nan)
+        for n in np.flatnonzero(~self.clicked_n):
+            features_td = self.pool.recordings[n].features.read_float32()
+            doubt_n[n] = doubt(self.model.snippet.scores(features_td).activation_tc)
+        return doubt_n
 
     def expected(self) -> NDArray[np.float64]:
         """Uncertain actions a minute of each recording."""
@@ -150,7 +159,7 @@ def climb(
     seed: int,
 ) -> list[tuple[int, float, float]]:
     """(clicks, avg mAP, minutes watched) after each training."""
-    means_nd = np.stack([item.features.read_float32().mean(0) for item in pool.recordings]).astype(float)
+    places_nd = np.stack([describe([item.features.read_float32()]) for item in pool.recordings])
     clicked_n = np.zeros(len(pool.recordings), bool)
     clicked_n[order[: SIZES[0]]] = True
     curve = []
@@ -160,7 +169,7 @@ def climb(
         curve.append((sum(map(len, known.clicks.values())), value, minutes(pool, known.clicks)))
         if size is None or size >= len(clicked_n):
             return curve
-        more = choose(State(pool, means_nd, clicked_n, model), order, size - int(clicked_n.sum()))
+        more = choose(State(pool, places_nd, clicked_n, model), order, size - int(clicked_n.sum()))
         clicked_n[list(more)] = True
     return curve
 
@@ -179,7 +188,7 @@ def looked_at(model: HRPro, item: Recording) -> tuple[Scored, NDArray[np.float64
     every = Scored(found.segments, found.labels, found.scores)
     shown = worth_showing(every, model.min_score, 1.0)
     seen = every.at(shown)
-    members = [member.scores(features_td).activation_tc for member in model.snippet.members]
+    members = [member.scores(features_td).activation_tc for member in getattr(model.snippet, "members", ())]
     return seen, doubts(seen, scores.activation_tc, members, model.min_score, 1.0), 1.0
 
 
@@ -188,12 +197,12 @@ def random_order(state: State, order: NDArray[np.int64], count: int) -> Sequence
 
 
 def studio_order(state: State, order: NDArray[np.int64], count: int) -> Sequence[int]:
-    found = propose(state.clicked_n, means_nd=state.means_nd, doubts_n=state.expected(), limit=count)
+    found = propose(state.clicked_n, places_nd=state.places_nd, doubts_n=state.doubts(), limit=count)
     return [proposal.video for proposal in found]
 
 
-def novelty_order(state: State, order: NDArray[np.int64], count: int) -> Sequence[int]:
-    return [p.video for p in propose(state.clicked_n, means_nd=state.means_nd, limit=count)]
+def covering_order(state: State, order: NDArray[np.int64], count: int) -> Sequence[int]:
+    return [p.video for p in propose(state.clicked_n, places_nd=state.places_nd, limit=count)]
 
 
 def doubt_order(state: State, order: NDArray[np.int64], count: int) -> Sequence[int]:
@@ -224,7 +233,7 @@ def classes_order(state: State, order: NDArray[np.int64], count: int) -> Sequenc
 ORDERS: dict[str, Callable[[State, NDArray[np.int64], int], Sequence[int]]] = {
     "random": random_order,
     "studio": studio_order,
-    "novelty": novelty_order,
+    "covering": covering_order,
     "doubt": doubt_order,
     "short": short_order,
     "classes": classes_order,

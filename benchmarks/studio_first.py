@@ -22,7 +22,7 @@ from typing import Any
 from playwright.sync_api import expect, sync_playwright
 
 from hrpro.video.film.make import make_films
-from studio_project import Server
+from studio_project import Server, until
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
@@ -81,14 +81,14 @@ def way(project: Path, rows: list[dict[str, str]], log: Path) -> None:
 def watch(page: Any, video: str, moments: list[tuple[float, str]]) -> None:
     """Play a film at twice the speed, and press each class's key as its moment comes."""
     page.locator("#video-list").get_by_text(video, exact=True).click()
-    page.wait_for_function(
-        "name => location.hash.includes(name) && document.querySelector('video').readyState > 2", arg=video
+    until(
+        page, "name => location.hash.includes(name) && document.querySelector('video').readyState > 2", video
     )
     page.locator("#stage").focus()
     page.keyboard.press("l")
     page.keyboard.press("l")
     for moment, key in moments:
-        page.wait_for_function("moment => document.querySelector('video').currentTime >= moment", arg=moment)
+        until(page, "moment => document.querySelector('video').currentTime >= moment", moment)
         page.keyboard.press(key)
     page.keyboard.press("k")
 

@@ -13,11 +13,14 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-import studio_server  # the tests' own  # pyright: ignore[reportMissingImports]
+# The tests' own:
+import studio_browser  # pyright: ignore[reportMissingImports]
+import studio_server  # pyright: ignore[reportMissingImports]
 
-__all__ = ["Server", "long_video", "seeded_project"]
+__all__ = ["Server", "long_video", "seeded_project", "until"]
 
 Server: Any = studio_server.Server
+until: Any = studio_browser.until
 COLORS = ("#d1495b", "#2e86ab", "#3b8f4b", "#b37400", "#7d5ba6", "#00798c", "#8a5a44", "#5c6b73")
 MOST = 1000  # operations in one request
 

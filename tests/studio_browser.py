@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -97,6 +98,18 @@ def open_page(browser: Any, windows: list[Callable[[], None]]) -> Iterator[Calla
 @pytest.fixture
 def page(open_page: Callable[..., Any], server: Server) -> Any:
     return open_page(server.url)
+
+
+def until(page: Any, condition: str, arg: Any = None) -> None:
+    """Waits until a JavaScript condition, an expression or a function of ``arg``, holds in the page.
+
+    Asked from outside each time: Playwright's own ``wait_for_function`` asks by an eval inside the page, and
+    the studio's policy forbids that as soon as the condition does not hold at once.
+    """
+    end = time.monotonic() + WAIT / 1000
+    while not page.evaluate(condition, arg):
+        assert time.monotonic() < end, f"still not so after {WAIT / 1000:g} s: {condition}"
+        page.wait_for_timeout(20)
 
 
 def settled(page: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from studio_browser import nameless, no_sideways_scroll
+from studio_browser import nameless, no_sideways_scroll, until
 from studio_server import Server
 
 pytest.importorskip("playwright.sync_api", reason="needs Playwright, of hrpro[dev]")
@@ -34,7 +34,7 @@ def add_classes(page: Any, *names: str) -> None:
 
 def ready(page: Any) -> None:
     """Waits for the open video to show its first picture."""
-    page.wait_for_function("() => document.querySelector('video.picture').readyState >= 2")
+    until(page, "() => document.querySelector('video.picture').readyState >= 2")
 
 
 def click_at(page: Any, key: str, seconds: int) -> None:
@@ -131,7 +131,7 @@ def test_frames_are_stepped_one_by_one_and_the_picture_follows(page: Any) -> Non
     for _ in range(3):
         page.keyboard.press(".")
     page.keyboard.press(",")
-    page.wait_for_function("() => !document.querySelector('video.picture').seeking")
+    until(page, "() => !document.querySelector('video.picture').seeking")
     picture, words = page.evaluate(shown)
     hours, minutes, seconds = words.split(":")
     assert float(seconds) == pytest.approx(2 / fps, abs=FRAME)
@@ -182,7 +182,7 @@ def test_a_click_made_while_the_server_is_dead_waits_and_is_stored_once(page: An
     page.get_by_text("No connection to the studio", exact=False).first.wait_for()
     assert page.get_by_role("button", name="Click jump at 5 s, not stored yet").count() >= 1
     server.start()
-    page.wait_for_function("() => document.getElementById('banner').hidden", timeout=30_000)
+    until(page, "() => document.getElementById('banner').hidden")
     see(page, "jump at 2 s", "jump at 5 s")
     assert [click["time"] for click in server.clicks(VIDEO)] == pytest.approx([2, 5], abs=FRAME)
 
@@ -222,12 +222,12 @@ def test_everything_is_done_without_a_mouse(page: Any, server: Server) -> None:
     assert 4 < times[0] < 4.2
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
-    page.wait_for_function("() => document.querySelector('.now-time').value === '0:00:06.000'")
+    until(page, "() => document.querySelector('.now-time').value === '0:00:06.000'")
     page.keyboard.press("Delete")
     stored(page)
     assert [click["time"] for click in server.clicks(VIDEO)] == times[:1]
     page.keyboard.press("n")
-    page.wait_for_function("() => location.hash.includes('train_000')")
+    until(page, "() => location.hash.includes('train_000')")
     page.keyboard.press("?")
     assert page.get_by_role("dialog", name="Help and keys").is_visible()
 

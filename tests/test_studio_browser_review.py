@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from studio_browser import until
 from studio_fixtures import contents
 from studio_server import Server
 
@@ -17,6 +18,12 @@ from playwright.sync_api import expect
 pytest_plugins = ["studio_browser"]
 ROW = "#panel-review [role=option]"
 CHOSEN = f"{ROW}[aria-selected=true]"
+# Where the film was each time that it told so while it played.
+MOMENTS = """() => {
+  const film = document.querySelector("video.picture");
+  window.moments = [];
+  film.addEventListener("timeupdate", () => film.paused || window.moments.push(film.currentTime));
+}"""
 
 
 @pytest.fixture
@@ -195,7 +202,6 @@ def test_enter_plays_the_segment_once(page: Any, trained: Server) -> None:
     item = trained.get("/api/review")["items"][0]
     slider = page.locator(".timeline-view")
     expect(slider).to_have_attribute("aria-valuenow", f"{item['start']:.3f}")
-    page.wait_for_function("document.querySelector('video').readyState > 2")
     page.get_by_label("Speed").select_option("0.5")
     page.locator("#stage").focus()
     page.keyboard.press("Enter")
@@ -204,6 +210,44 @@ def test_enter_plays_the_segment_once(page: Any, trained: Server) -> None:
     expect(player.get_by_role("button", name="Play", exact=True)).to_be_visible()
     stopped = float(slider.get_attribute("aria-valuenow"))
     assert item["end"] - 0.05 <= stopped < item["end"] + 1.0
+
+
+@pytest.mark.parametrize("late", ["/api/predictions?*", "/media?*"], ids=["predictions", "film"])
+def test_enter_pressed_before_the_film_is_there_plays_it_then(page: Any, trained: Server, late: str) -> None:
+    items = trained.get("/api/review")["items"]
+    place = next(n for n, one in enumerate(items) if one["video"] != items[0]["video"])
+    item, film = items[place], "document.querySelector('video.picture')"
+    for _ in range(place - 1):
+        page.keyboard.press("ArrowDown")
+    until(page, f"{film}.readyState > 0")
+    page.evaluate(MOMENTS)
+    page.get_by_label("Speed").select_option("0.5")
+    page.locator("#stage").focus()
+    held, on_its_way = list[Any](), True
+
+    def hold(route: Any) -> None:
+        if on_its_way:
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route(f"**{late}", hold)
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    assert chosen(page) == item["id"]
+    while not held:
+        page.wait_for_timeout(20)
+    slider = page.locator(".timeline-view")
+    expect(slider).to_have_attribute("aria-valuenow", f"{item['start']:.3f}")  # and it stays there
+    page.wait_for_timeout(300)
+    expect(slider).to_have_attribute("aria-valuenow", f"{item['start']:.3f}")
+    on_its_way = False
+    for route in held:
+        route.continue_()
+    player = page.get_by_role("group", name="Playback")
+    until(page, f"window.moments.some((moment) => moment > {item['start'] + 0.1})")  # the film itself played
+    expect(player.get_by_role("button", name="Play", exact=True)).to_be_visible()
+    assert item["end"] - 0.05 <= float(slider.get_attribute("aria-valuenow")) < item["end"] + 1.0
 
 
 def test_order_filter_and_arrows(page: Any, trained: Server) -> None:

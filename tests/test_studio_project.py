@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -14,9 +15,12 @@ pytest.importorskip("av", reason="the extra [video] is not installed")
 from data_folders import field_layout
 from hrpro.core.errors import ConfigError, DataError
 from hrpro.studio import playable as module
+from hrpro.studio.launch import Progress
 from hrpro.studio.project import OWN, open_project
+from hrpro.studio.runs_of import latest, looked
+from hrpro.studio.state import Studio
 from hrpro.video.sources import find_videos
-from studio_store import make_videos
+from studio_store import add_class, add_click, make_videos
 
 
 @pytest.fixture
@@ -62,6 +66,67 @@ def test_a_file_is_looked_into_once(folder: Path, monkeypatch: pytest.MonkeyPatc
     assert first.videos["two"].problem
     (folder / OWN / "playable.json").write_text("{broken")
     assert open_project(folder).videos == first.videos
+
+
+def test_how_many_files_have_been_looked_into_is_told(folder: Path) -> None:
+    told: list[tuple[int, int]] = []
+    open_project(folder, lambda done, total: told.append((done, total)))
+    assert told == [(1, 3), (2, 3), (3, 3)]
+    told.clear()
+    open_project(folder, lambda done, total: told.append((done, total)))
+    assert told == [], "nothing was new"
+
+
+def test_a_wait_is_told_on_the_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+    monkeypatch.setattr("hrpro.studio.launch.time.monotonic", lambda: now)
+    progress = Progress("looking")
+    for done in range(1, 6):
+        now = 0.9 * done
+        progress(done, 5)
+    assert capsys.readouterr().err == "hrpro: looking: 3 of 5\n"
+
+
+def test_the_clicks_of_a_folder_that_becomes_a_data_set_come_in(folder: Path) -> None:
+    studio = Studio.open(open_project(folder))
+    studio.store.apply("me", "r1", [add_class(), add_click("k1", 5, "one")])
+    studio.close()
+    (folder / "split_train.txt").write_text("one\ntwo\n")
+    labels = folder / "point_labels"
+    labels.mkdir()
+    (labels / "point_gaussian.csv").write_text("video_id,timestamp,label\none,oops,jump\n")
+    studio = Studio.open(open_project(folder))
+    assert studio.project.kind == "dataset"
+    assert studio.project.remarks, "the table is broken"
+    studio.close()
+    (labels / "point_gaussian.csv").write_text(
+        "video_id,timestamp,label\none,5.0,jump\none,7.5,jump\ntwo,3.0,run\n"
+    )
+    for _ in range(2):  # the second time, nothing more
+        studio = Studio.open(open_project(folder))
+        table = {id: [(c.time, c.label) for c in held] for id, held in studio.store.click_table().items()}
+        assert table == {"one": [(5.0, "jump"), (7.5, "jump")], "two": [(3.0, "run")]}
+        studio.close()
+
+
+def test_a_run_that_failed_at_looking_hides_nothing(folder: Path) -> None:
+    project = open_project(folder)
+    assert latest(project) is None
+    for number in (1, 2):
+        model = project.own / "runs" / str(number) / "model" / "model.json"
+        model.parent.mkdir(parents=True)
+        model.write_text('{"classes": ["jump"]}')
+        os.utime(model, (number, number))
+    found = latest(project)
+    assert found is not None
+    assert found.id == "2", "neither has looked"
+    for number, shown in ((1, "1"), (2, "2")):
+        looked(project.own / "runs" / str(number))
+        found = latest(project)
+        assert found is not None
+        assert found.id == shown
 
 
 def test_the_corner_is_never_listed(folder: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from hrpro.studio import connection, security
 from hrpro.studio.door import Door, is_loopback
+from hrpro.studio.request import BODY
 from rendered_videos import even_times, render
 from studio_raw import Site, read_answer, serving, wait_for
 
@@ -227,8 +228,8 @@ def test_no_preflight_is_granted_and_no_other_method_known(site: Site) -> None:
 
 def test_a_body_of_the_largest_size_is_read_and_one_more_byte_is_not(site: Site) -> None:
     body = b'{"ops": [], "request": "r", "x": "'
-    full = body + b"a" * (security.BODY - len(body) - 2) + b'"}'
-    assert len(full) == security.BODY
+    full = body + b"a" * (BODY - len(body) - 2) + b'"}'
+    assert len(full) == BODY
     assert site.post("/api/ops", full).status in (200, 422)
     answer = site.post("/api/ops", full + b" ")
     assert answer.status == 413
@@ -354,7 +355,7 @@ def trickle(wire: socket.socket) -> float:
 
 
 def test_a_body_that_does_not_end_is_let_go(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(security, "BODY_SECONDS", 0.5)
+    monkeypatch.setattr("hrpro.studio.request.BODY_SECONDS", 0.5)
     with site.connect() as wire:
         head = f"POST /api/ops HTTP/1.1\r\nHost: {site.host}\r\nContent-Length: 1000\r\n"
         head += f"Origin: {site.origin}\r\nContent-Type: application/json\r\nX-Hrpro-Client: a\r\n\r\n"

@@ -236,6 +236,20 @@ def test_clicks_of_a_data_set_come_in_once(tmp_path: Path) -> None:
         assert store.imported()
 
 
+def test_what_a_project_has_already_does_not_come_twice(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        store.apply("me", new_id(), [add_class(name="Sa\u0308bel", key="1"), add_click(time=1.5)])
+        store.import_clicks(["S\u00e4bel"], {})
+        assert not store.imported(), "there were no clicks yet"
+        clicks = [Click(1.4999, "S\u00e4bel"), Click(1.6, "S\u00e4bel"), Click(1.5, "run")]
+        store.import_clicks(["S\u00e4bel"], {"a": clicks, "unknown length": [Click(1.5, "S\u00e4bel")]})
+        assert [(c["name"], c["key"]) for c in store.classes()] == [("Sa\u0308bel", "1"), ("run", "2")]
+        assert store.imported()
+        table = {video: [(c.time, c.label) for c in held] for video, held in store.click_table().items()}
+        assert sorted(table["a"]) == [(1.5, "Sa\u0308bel"), (1.5, "run"), (1.6, "Sa\u0308bel")]
+        assert table["unknown length"] == [(1.5, "Sa\u0308bel")]
+
+
 def test_tables_of_other_parts_live_beside(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
         other = store.connect()

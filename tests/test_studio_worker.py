@@ -30,6 +30,7 @@ def peace(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     assert {row["stage"] for row in told.rows} == {"snippet", "instance", "half-1", "half-2"}
     assert all(row["loss"] > 0 for row in told.rows)
     run = root / ".hrpro-studio" / "runs" / "1"
+    assert (run / "looked").is_file()
     for video in ("a one", "b", "c"):  # c has no click, and is looked through all the same
         found, curves = read_predicted(run, video), read_curves(run, video)
         assert found is not None

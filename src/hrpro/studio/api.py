@@ -17,7 +17,8 @@ from hrpro.studio.changes import Applied
 from hrpro.studio.checks import text
 from hrpro.studio.export import archive, export
 from hrpro.studio.paths import disposition
-from hrpro.studio.project import EMPTY, ProjectVideo
+from hrpro.studio.project import EMPTY
+from hrpro.studio.recordings import ProjectVideo
 from hrpro.studio.state import Studio
 from hrpro.studio.stream import EventStream
 

@@ -12,7 +12,8 @@ from typing import Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from hrpro.studio.security import HEADERS, SAFE, URL
+from hrpro.studio.request import HEADERS, URL
+from hrpro.studio.security import SAFE
 
 HEAD_SECONDS = 10.0
 

@@ -13,11 +13,9 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import sqlite3
 import subprocess
-import sys
 import threading
 import time
 import traceback
@@ -28,12 +26,12 @@ from pathlib import Path
 from typing import Any
 
 from hrpro.studio.answers import Refused, missing
+from hrpro.studio.job_process import held, obituary, start, take
 from hrpro.studio.progress_file import Told
 from hrpro.studio.spec import JOBS
 
 ACTIVE = ("queued", "running", "stopping")
 _EVERY = 0.25  # s between looks at what runs
-_LOCK, _LOG = "lock", "worker.log"
 _TABLE = """CREATE TABLE IF NOT EXISTS jobs (
     number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE NOT NULL, kind TEXT NOT NULL, run TEXT,
     state TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, created REAL NOT NULL, finished REAL,
@@ -156,7 +154,7 @@ class Jobs:
 
     def _attend(self, row: dict[str, Any]) -> None:
         id, told = row["id"], self._heard(row["id"])
-        alive = _held(self.folder(id))
+        alive = held(self.folder(id))
         new = told.read()  # after the look at the lock: whoever has let it go has said all
         if alive:
             asked = row["state"] == "stopping" and told.attempt == row["attempts"]
@@ -175,12 +173,12 @@ class Jobs:
         elif told.attempt == row["attempts"] and told.end is not None:
             self._set(id, told.end["end"], message=told.end["message"], error=told.end["error"])
         else:
-            self._set(id, "failed", error=self._obituary(id, code))
+            self._set(id, "failed", error=obituary(self.folder(id), code))
 
     def _start(self, row: dict[str, Any]) -> None:
         id, folder, attempt = row["id"], self.folder(row["id"]), row["attempts"] + 1
         try:
-            lock = _take(folder)
+            lock = take(folder)
         except OSError as error:
             self._set(id, "failed", error=f"the job's folder cannot be used: {error.strerror}")
             return
@@ -189,30 +187,13 @@ class Jobs:
         try:
             self._db.execute("UPDATE jobs SET attempts = ? WHERE id = ?", (attempt, id))
             self._set(id, "running", quiet=True)
-            with (folder / _LOG).open("ab") as log:
-                self._processes[id] = subprocess.Popen(
-                    [sys.executable, "-m", "hrpro.studio.worker", str(folder), str(attempt)],
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    start_new_session=True,
-                    pass_fds=(lock,),
-                )
+            self._processes[id] = start(folder, attempt, lock)
         except OSError as error:
             self._set(id, "failed", error=f"the worker cannot be started: {error.strerror}")
             return
         finally:
             os.close(lock)
         self._listen(self.get(id))
-
-    def _obituary(self, id: str, code: int | None) -> str:
-        what = "the worker ended without a word"
-        if code is not None and code < 0:
-            what = f"the worker was killed ({signal.Signals(-code).name})"
-        with suppress(OSError):
-            if shutil.disk_usage(self.folder(id)).free < 1 << 20:
-                return f"{what}: the disk is full (free some space, then resume)"
-        return f"{what}, which may be for want of memory (resume, and it goes on from its last checkpoint)"
 
     def _set(
         self, id: str, state: str, *, message: str = "", error: str | None = None, quiet: bool = False
@@ -253,31 +234,3 @@ class Jobs:
         running = progress.get("message", "") if progress else "Starting."
         job["message"] = (running if row["state"] != "queued" else "") if active else row["message"]
         return {**job, "options": json.loads(row["options"])}
-
-
-def _held(folder: Path) -> bool:
-    """Whether a process holds the job's lock."""
-    try:
-        lock = _take(folder)
-    except OSError:
-        return False
-    if lock is None:
-        return True
-    os.close(lock)
-    return False
-
-
-def _take(folder: Path) -> int | None:
-    """The job's lock, to be closed; None if another process has it. OSError: the folder cannot be used."""
-    import fcntl
-
-    lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(lock)
-        return None
-    except OSError:
-        os.close(lock)
-        raise
-    return lock

@@ -7,6 +7,7 @@ import os
 import socket
 import sys
 import threading
+import time
 import webbrowser
 from contextlib import suppress
 from pathlib import Path
@@ -23,6 +24,7 @@ from hrpro.studio.project import EMPTY, open_project
 
 PORT, _TRIED = 8765, 20
 LOCK = "server.lock"
+_SOON = 2.0  # s
 _LAST_ANSWERS = 1.0
 """s for answers that were begun when the end was asked for; stored is what was acknowledged in any case."""
 
@@ -56,7 +58,7 @@ def serve(path: str | Path, host: str = "127.0.0.1", port: int | None = None, br
 
     Raises ConfigError, DataError, RunError: no such folder, no such address or port, another server has it.
     """
-    project = open_project(path)
+    project = open_project(path, Progress("looking into videos not seen before"))
     listener = _listen(host, port)
     with listener:
         door = Door.at(host, listener.getsockname()[1])
@@ -71,6 +73,18 @@ def serve(path: str | Path, host: str = "127.0.0.1", port: int | None = None, br
             with suppress(KeyboardInterrupt):  # uvicorn has ended cleanly, and passes on what ended it
                 Server(config, app, door, browser).run(sockets=[listener])
     print("stopped; all that was shown as done is stored")
+
+
+class Progress:
+    """Says on the terminal how far something is, where it takes longer than a moment."""
+
+    def __init__(self, what: str) -> None:
+        self._what, self._last = what, time.monotonic()
+
+    def __call__(self, done: int, total: int) -> None:
+        if time.monotonic() - self._last > _SOON:
+            self._last = time.monotonic()
+            print(f"hrpro: {self._what}: {done} of {total}", file=sys.stderr, flush=True)
 
 
 def _listen(host: str, port: int | None) -> socket.socket:

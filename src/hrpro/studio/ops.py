@@ -1,159 +1,19 @@
-"""What can be done to a project, as operations on things: each refused, or done and its steps noted for undo.
-
-A thing is a class, a click, a segment or a verdict: JSON with an id and a version, which grows by one each
-time. An operation on a thing names the version that its client saw, and is refused if that is not the present
-one. What must hold of all things together (a click's class is there, names are unique) is checked once at the
-end of a batch, so that a batch may pass through states that could not stay.
-"""
+"""What can be done to a project: operations on things, each refused, or done and its steps noted for undo."""
 
 from __future__ import annotations
 
-import json
-import sqlite3
-import unicodedata
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from hrpro.studio import checks
-from hrpro.studio.answers import Refused, invalid
-from hrpro.studio.changes import Change, Kind
+from hrpro.studio.answers import invalid
+from hrpro.studio.batch import Batch, Conflict, Value
+from hrpro.studio.changes import Kind
 
 MOST = 1000
 """Operations in one request."""
 LABEL, NAME = 100, 512
 """Characters of a class's name; of a run's or prediction's id."""
-Value = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Step:
-    """What one write did: a thing's value before and after, without its version (None: not there)."""
-
-    kind: Kind
-    id: str
-    before: Value | None
-    after: Value | None
-
-
-class Conflict(Refused):
-    """409: ``thing`` is not as the client believed. ``current`` is filled in once the batch is undone."""
-
-    def __init__(self, kind: Kind, id: str, message: str) -> None:
-        super().__init__(409, "conflict", message)
-        self.thing = kind, id
-
-
-@dataclass
-class Batch:
-    """The operations of one request on an open transaction, with what they changed.
-
-    durations: s of each video of the project, None where not known.
-    """
-
-    db: sqlite3.Connection
-    client: str
-    request: int
-    durations: Mapping[str, float | None]
-    changed: list[Change] = field(default_factory=list)
-    steps: list[Step] = field(default_factory=list)
-
-    def read(self, kind: Kind, id: str) -> tuple[int, Value | None]:
-        """(version, value without id and version); version 0: there never was such a thing."""
-        row = self.db.execute(
-            "SELECT version, value FROM things WHERE kind = ? AND id = ?", (kind, id)
-        ).fetchone()
-        return (0, None) if row is None else (row[0], None if row[1] is None else json.loads(row[1]))
-
-    def write(self, kind: Kind, id: str, after: Value | None) -> None:
-        """Store a thing's new value (None: delete it) and log the change."""
-        version, before = self.read(kind, id)
-        text = None if after is None else json.dumps(after, ensure_ascii=False)
-        about = after or {}
-        self.db.execute(
-            "INSERT OR REPLACE INTO things VALUES (?, ?, ?, ?, ?, ?)",
-            (kind, id, version + 1, about.get("video"), about.get("class"), text),
-        )
-        value = whole(id, version + 1, after)
-        logged = None if value is None else json.dumps(value, ensure_ascii=False)
-        added = self.db.execute(
-            "INSERT INTO changes (kind, id, value, client, request) VALUES (?, ?, ?, ?, ?)",
-            (kind, id, logged, self.client, self.request),
-        )
-        assert added.lastrowid is not None
-        self.changed.append(Change(kind, id, value, added.lastrowid, self.client))
-        self.steps.append(Step(kind, id, before, after))
-
-    def current(self, kind: Kind, id: str) -> dict[str, Any]:
-        """The latest change of a thing, as JSON, for a refusal."""
-        version, value = self.read(kind, id)
-        row = self.db.execute(
-            "SELECT revision, client FROM changes WHERE kind = ? AND id = ? ORDER BY revision DESC LIMIT 1",
-            (kind, id),
-        ).fetchone()
-        revision, client = row or (0, "")
-        return Change(kind, id, whole(id, version, value), revision, client).as_dict()
-
-    def seen(self, kind: Kind, op: Mapping[str, Any], id: str) -> Value:
-        """The thing that an operation is on, if its version is the one that the client saw."""
-        version, value = self.read(kind, id)
-        if value is None:
-            raise Conflict(kind, id, f"This {kind} is not there any more.")
-        if version != checks.version(op):
-            raise Conflict(kind, id, f"Someone else changed this {kind} in the meantime.")
-        return value
-
-    def new(self, kind: Kind, id: str) -> None:
-        """Refuses an id that was ever given to a thing."""
-        if self.read(kind, id)[0]:
-            raise Conflict(kind, id, f"There is such a {kind} already.")
-
-    def video(self, op: Mapping[str, Any]) -> tuple[str, float | None]:
-        """A video of the project, and its duration in s."""
-        video = op.get("video")
-        if not isinstance(video, str) or video not in self.durations:
-            raise invalid("There is no such video in this project.")
-        return video, self.durations[video]
-
-    def check(self) -> None:
-        """Refuses a batch that leaves the project in a state that cannot be."""
-        touched: dict[tuple[Kind, str], None] = {(step.kind, step.id): None for step in self.steps}
-        for kind, id in touched:
-            _, value = self.read(kind, id)
-            if kind == "class":
-                self._check_class(id, value)
-            elif value is not None and "class" in value:
-                version, found = self.read("class", value["class"])
-                if version == 0:
-                    raise invalid(f"There is no class {value['class']!r} in this project.")
-                if found is None:
-                    raise Conflict("class", value["class"], "This class has been deleted.")
-
-    def _check_class(self, id: str, value: Value | None) -> None:
-        if value is None:
-            used = "SELECT count(*) FROM things WHERE class = ? AND value IS NOT NULL"
-            (count,) = self.db.execute(used, (id,)).fetchone()
-            if count:
-                raise Conflict("class", id, f"This class is in use: {count} clicks or segments are of it.")
-            return
-        rows = self.db.execute("SELECT id, value FROM things WHERE kind = 'class' AND value IS NOT NULL")
-        for other, text in rows.fetchall():
-            theirs = json.loads(text)
-            if other != id and same_name(theirs["name"], value["name"]):
-                raise Conflict("class", other, f"There is a class {theirs['name']!r} already.")
-            if other != id and value["key"] is not None and theirs["key"] == value["key"]:
-                message = f"Key {value['key']} belongs to class {theirs['name']!r} already."
-                raise Conflict("class", other, message)
-
-
-def whole(id: str, version: int, value: Value | None) -> Value | None:
-    """A thing as clients know it."""
-    return None if value is None else {"id": id, **value, "version": version}
-
-
-def same_name(one: str, other: str) -> bool:
-    """Whether two names would look the same on the screen."""
-    return unicodedata.normalize("NFC", one) == unicodedata.normalize("NFC", other)
 
 
 def perform(batch: Batch, ops: Sequence[Any], author: str) -> str:

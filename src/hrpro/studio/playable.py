@@ -7,7 +7,7 @@ pictures begin later by the file's clock is played from a copy, as is one that o
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -28,6 +28,7 @@ PLAYED = {  # codecs of pictures and of sound that Chromium, Firefox and Safari 
 PIXELS = ("yuv420p", "yuvj420p")
 TYPES = {".avi": "video/x-msvideo", ".mkv": "video/x-matroska", ".mov": "video/quicktime"}
 VERSION = 2
+Tell = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -117,8 +118,9 @@ class FactsBook:
                 self._known = {name: Facts(**facts) for name, facts in kept.items()}
         self._saved = len(self._known)
 
-    def of_all(self, files: Mapping[str, Path]) -> dict[str, Facts]:
-        """Of each file that is there; those that are new are opened a few at a time, and kept."""
+    def of_all(self, files: Mapping[str, Path], tell: Tell | None = None) -> dict[str, Facts]:
+        """Of each file that is there; those that are new are opened a few at a time, and kept. tell: told, of
+        the new ones, how many are done and how many there are."""
         names = dict[str, str]()
         for id, path in files.items():
             with suppress(OSError):
@@ -126,8 +128,11 @@ class FactsBook:
         new = [id for id, name in names.items() if name not in self._known]
         if new:
             with ThreadPoolExecutor(4) as pool:
-                for id, facts in zip(new, pool.map(lambda id: look(files[id]), new), strict=True):
+                found = pool.map(lambda id: look(files[id]), new)
+                for done, (id, facts) in enumerate(zip(new, found, strict=True), 1):
                     self._known[names[id]] = facts
+                    if tell is not None:
+                        tell(done, len(new))
             self.save()
         return {id: self._known[name] for id, name in names.items()}
 

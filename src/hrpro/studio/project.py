@@ -6,10 +6,8 @@ what it says is kept in the corner.
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -23,31 +21,15 @@ from hrpro.data.layout import DATASET_FILE, GROUND_TRUTH
 from hrpro.model_folder import is_trained
 from hrpro.studio.checks import SLACK, is_text
 from hrpro.studio.ops import LABEL
-from hrpro.video.jobs import manifest_path
+from hrpro.studio.recordings import ProjectVideo, joined, recorded, recordings
 from hrpro.video.sources import by_name, find_videos
 
 if TYPE_CHECKING:
-    from hrpro.studio.playable import FactsBook
+    from hrpro.studio.playable import FactsBook, Tell
 
 OWN, DATABASE, _BOOK = ".hrpro-studio", "studio.db", "playable.json"
 EMPTY = "There is no video in this folder yet: put video files (.mp4, .mov, .mkv, ...) into it, and reload."
 NO_READER = "Nothing here reads video files: pip install hrpro[video]."
-
-
-@dataclass(frozen=True)
-class ProjectVideo:
-    """A recording. path: its file, None for one of features alone. duration in s, None where not known.
-
-    problem: why it cannot be shown or used, in words.
-    """
-
-    id: str
-    path: Path | None = None
-    duration: float | None = None
-    fps: float | None = None
-    width: int | None = None
-    height: int | None = None
-    problem: str | None = None
 
 
 class Project:
@@ -58,7 +40,9 @@ class Project:
     its manifest names. remarks: what was found and left out, in words.
     """
 
-    def __init__(self, root: Path, kind: Literal["videos", "dataset", "run"]) -> None:
+    def __init__(
+        self, root: Path, kind: Literal["videos", "dataset", "run"], tell: Tell | None = None
+    ) -> None:
         self.root, self.kind = root, kind
         self.own, self.database = root / OWN, root / OWN / DATABASE
         self.inside = None if kind == "run" else root
@@ -67,7 +51,7 @@ class Project:
         self.book = _open_book(self.own / _BOOK)
         self.videos: Mapping[str, ProjectVideo] = {}
         self.files: Mapping[str, Path] = {}
-        self.rescan()
+        self.rescan(tell)
 
     @property
     def name(self) -> str:
@@ -78,14 +62,15 @@ class Project:
         """s of each video, by id."""
         return {id: video.duration for id, video in self.videos.items()}
 
-    def rescan(self) -> None:
-        """List the folder anew. DataError if it can no longer be read."""
+    def rescan(self, tell: Tell | None = None) -> None:
+        """List the folder anew. tell: told how many of the files not yet known have been looked into, and how
+        many there are. DataError if the folder can no longer be read."""
         with self._lock:
             files = self._files()
-            found = self._look(files)
+            found = self._look(files, tell)
             if self.dataset is not None:
                 listed = self._recordings
-                found = {id: _joined(listed.get(id), found.get(id)) for id in [*listed, *found]}
+                found = {id: joined(listed.get(id), found.get(id)) for id in [*listed, *found]}
             self.videos = found
             self.files = {id: video.path for id, video in found.items() if video.path is not None}
 
@@ -140,7 +125,7 @@ class Project:
     def _files(self) -> dict[str, Path]:
         """Video files by the id that they go by here."""
         if self.kind == "run":
-            return _recorded(self.root)
+            return recorded(self.root)
         sources = find_videos(self.root, may_be_empty=True)
         files = {source.id: source.path for source in sources}
         if self.dataset is None:
@@ -154,43 +139,25 @@ class Project:
 
     @cached_property
     def _recordings(self) -> dict[str, ProjectVideo]:
-        """The data set's own recordings, in the order of its splits, with what it says of them."""
-        dataset = self.dataset
-        assert dataset is not None
-        features = {
-            id: paths[0] for folder in dataset.features.files.values() for id, paths in folder.items()
-        }
-        ids = [member.id for members in dataset.members.values() for member in members]
-        found = {}
-        for id in dict.fromkeys([*ids, *sorted(dataset.known_ids)]):
-            facts = dataset.layout.videos.get(id)
-            duration, problem = (None if facts is None else facts.duration), None
-            if duration is None and id in features:
-                try:
-                    duration = dataset.recording(id, features[id]).seconds
-                except HRProError as error:
-                    problem = f"Its features cannot be read: {error.what}."
-            if id not in features:
-                problem = "There is neither a video of it here, nor features."
-            fps = None if facts is None else facts.fps
-            found[id] = ProjectVideo(id, None, duration, fps, problem=problem)
-        return found
+        assert self.dataset is not None
+        return recordings(self.dataset)
 
-    def _look(self, files: Mapping[str, Path]) -> dict[str, ProjectVideo]:
+    def _look(self, files: Mapping[str, Path], tell: Tell | None) -> dict[str, ProjectVideo]:
         """What the files say of themselves, or the problem with them."""
         if self.book is None:
             return {id: ProjectVideo(id, path, problem=NO_READER) for id, path in files.items()}
         found = {}
-        for id, facts in self.book.of_all(files).items():
+        for id, facts in self.book.of_all(files, tell).items():
             size = facts.duration, facts.fps, facts.width, facts.height
             problem = f"This file cannot be shown: {facts.why}." if facts.playable == "no" else None
             found[id] = ProjectVideo(id, files[id], *size, problem=problem)
         return found
 
 
-def open_project(path: str | Path) -> Project:
+def open_project(path: str | Path, tell: Tell | None = None) -> Project:
     """Open a folder of videos (it may still be empty), a data set's folder, or a run's.
 
+    tell: as of ``Project.rescan``.
     Raises ConfigError or DataError: there is no such folder, or it cannot be read; two videos would have one
     id; the run does not say where its videos are.
     """
@@ -202,12 +169,12 @@ def open_project(path: str | Path) -> Project:
     if OWN in root.parts:  # a run of the studio's own, say: it belongs to the project around it
         root = Path(*root.parts[: root.parts.index(OWN)])
     if is_trained(root) or (root / "checkpoints").is_dir():
-        if not _recorded(root):
+        if not recorded(root):
             what = "this run does not say where its videos are"
             raise ConfigError(what, where=path, mend="open the folder with its videos or data set instead")
-        return Project(root, "run")
+        return Project(root, "run", tell)
     marks = (DATASET_FILE, GROUND_TRUTH, "split_train.txt", "split_test.txt", "point_labels")
-    return Project(root, "dataset" if any((root / mark).exists() for mark in marks) else "videos")
+    return Project(root, "dataset" if any((root / mark).exists() for mark in marks) else "videos", tell)
 
 
 def _open_book(file: Path) -> FactsBook | None:
@@ -216,29 +183,3 @@ def _open_book(file: Path) -> FactsBook | None:
     except ImportError:
         return None
     return FactsBook(file)
-
-
-def _recorded(run: Path) -> dict[str, Path]:
-    """The videos that a run's features were extracted from and that are still there, by id."""
-    path = manifest_path(run / "features")
-    files = {}
-    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
-        try:
-            entry = json.loads(line)
-            id, video = entry["id"], Path(entry["video"])
-        except (ValueError, KeyError, TypeError):
-            continue
-        if isinstance(id, str) and video.is_absolute() and video.is_file():
-            files[id] = video
-    return files
-
-
-def _joined(listed: ProjectVideo | None, file: ProjectVideo | None) -> ProjectVideo:
-    """One recording of what the data set and its video's file say; the file knows best how long it is."""
-    if listed is None or file is None:
-        found = listed or file
-        assert found is not None
-        return found
-    return replace(
-        file, duration=file.duration or listed.duration, fps=file.fps or listed.fps, problem=file.problem
-    )

@@ -16,7 +16,7 @@ from email.utils import formatdate
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from hrpro.studio.security import Receive, Scope, Send
+from hrpro.studio.request import Receive, Scope, Send
 
 CHUNK = 256 * 1024
 STALLED = 300.0

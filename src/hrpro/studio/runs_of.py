@@ -15,6 +15,7 @@ from hrpro.studio.spec import OPENED, RUNS, run_folder, trained_folder
 from hrpro.video.whole import write_text
 
 ABOUT = "run.json"
+_LOOKED = "looked"  # empty; there once the run has looked through all it was to look through
 
 
 @dataclass(frozen=True)
@@ -56,10 +57,21 @@ def run_of(project: Project, id: str) -> Run | None:
 
 
 def latest(project: Project) -> Run | None:
-    """The run whose predictions are shown: of the finished ones the one finished last."""
-    return max(
-        (run for run in runs(project) if run.finished), key=lambda run: run.finished or 0, default=None
-    )
+    """The run whose predictions are shown: the last one that has looked through the videos.
+
+    One that failed at that, or is still at it, does not hide what an older one found.
+    """
+    finished = [run for run in runs(project) if run.finished]
+    return max(finished, key=lambda run: (_has_looked(run), run.finished or 0), default=None)
+
+
+def looked(folder: Path) -> None:
+    """Note that the run in this folder has looked through the videos. RunError: it cannot be written."""
+    write_text(folder / _LOOKED, "")
+
+
+def _has_looked(run: Run) -> bool:
+    return (run.folder / _LOOKED).is_file()
 
 
 def new_run(project: Project, classes: Sequence[Mapping[str, Any]]) -> str:

@@ -35,11 +35,17 @@ class Studio:
 
     @classmethod
     def open(cls, project: Project) -> Studio:
-        """Open the database (made if need be; the clicks of a dataset folder come in once) and the stream."""
+        """Open the database (made if need be) and the stream.
+
+        A data set's clicks come in once, when there first are some: until then the folder may have been one
+        of videos, or its table broken.
+        """
         live = Live()
         store = Store(project.database, project.durations, listen=live.publish_changes)
         if not store.imported():
-            store.import_clicks(*project.first_clicks())
+            classes, clicks = project.first_clicks()
+            if clicks or (classes and not store.classes()):
+                store.import_clicks(classes, clicks)
         return cls(project, store, live)
 
     def close(self) -> None:

@@ -18,9 +18,10 @@ from typing import Any
 from hrpro.core.annotations import Click
 from hrpro.studio import schema, undo
 from hrpro.studio.answers import ID, Refused, invalid
+from hrpro.studio.batch import Batch, Conflict
+from hrpro.studio.bring import bring
 from hrpro.studio.changes import Applied, Change
-from hrpro.studio.colors import color_of
-from hrpro.studio.ops import Batch, Conflict, perform
+from hrpro.studio.ops import perform
 from hrpro.studio.reading import CHANGE, View, change_of
 
 IMPORT = "import"
@@ -76,30 +77,17 @@ class Store:
         )
 
     def imported(self) -> bool:
-        """Whether ``import_clicks`` has been done."""
+        """Whether ``import_clicks`` has been done with clicks."""
         with self.view() as view:
             return view.note(IMPORTED) is not None
 
     def import_clicks(self, classes: Sequence[str], clicks: Mapping[str, Sequence[Click]]) -> Applied:
-        """Classes, and clicks by video, that a new project begins with."""
-        known, keys = dict[str, str](), list("123456789")
-        labels = dict.fromkeys([*classes, *(click.label for held in clicks.values() for click in held)])
+        """Classes, and clicks by video, that a data set brings; what is there already does not come twice."""
 
         def work(batch: Batch) -> str:
-            for label in labels:
-                value = {"name": label, "color": color_of(len(known)), "key": keys.pop(0) if keys else None}
-                known[label] = uuid.uuid4().hex
-                batch.write("class", known[label], value)
-            for video, held in clicks.items():
-                for click in held:
-                    value = {
-                        "video": video,
-                        "time": click.time,
-                        "class": known[click.label],
-                        "author": IMPORT,
-                    }
-                    batch.write("click", uuid.uuid4().hex, value)
-            batch.db.execute("INSERT INTO meta VALUES (?, ?)", (IMPORTED, "yes"))
+            bring(batch, classes, clicks, IMPORT)
+            if clicks:
+                batch.db.execute("INSERT INTO meta VALUES (?, ?)", (IMPORTED, "yes"))
             return "Import"
 
         return self._transact(IMPORT, uuid.uuid4().hex, work)

@@ -1,9 +1,11 @@
 """A copy of a video that every browser plays and seeks at once: H.264 in .mp4, with the same seconds.
 
 Each picture keeps its time (to 1/180000 s), counted from the first one on as everywhere here, so a click at
-t seconds is the same moment in the copy, at a constant rate or not. Without sound. It is made by a process of
-its own at the lowest priority, ``python -m hrpro.studio.transcode SOURCE TARGET``, which tells its progress
-as lines of JSON: a file that crashes FFmpeg, or fills the cores, does not reach the server.
+t seconds is the same moment in the copy, at a constant rate or not; so does its sound (``sound.py``).
+
+It is made by a process of its own at the lowest priority, ``python -m hrpro.studio.transcode SOURCE TARGET``:
+a file that crashes FFmpeg, or fills the cores, does not reach the server. It tells its progress as lines of
+JSON.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from hrpro.core.errors import ConfigError, HRProError
+from hrpro.studio.sound import Sound
 from hrpro.video.reader import Reader
 from hrpro.video.whole import appearing
 
@@ -59,7 +62,8 @@ def transcode(source: Path, target: Path, tell: Callable[[float], None]) -> None
         coder.gop_size, coder.thread_count = 10_000, max((os.cpu_count() or 2) - 1, 1)
         coder.colorspace = coder.color_primaries = coder.color_trc = BT709
         coder.color_range = LIMITED
-        key, lengths = -KEY_EVERY, dict[int, int]()
+        sound = Sound(source, out, reader.info.start)
+        key, end, lengths = -KEY_EVERY, 0, dict[int, int]()
         for begin, end, picture in _spans(reader):
             frame = draw(picture)
             frame.pts, frame.time_base = begin, Fraction(1, TICKS)
@@ -68,8 +72,10 @@ def transcode(source: Path, target: Path, tell: Callable[[float], None]) -> None
                 frame.pict_type, key = INTRA, begin
             lengths[begin] = end - begin
             _write(out, stream.encode(frame), lengths)
+            sound.write_until(begin / TICKS)
             tell(min(begin / TICKS / max(length, begin / TICKS, 1e-9), 1.0))
         _write(out, stream.encode(None), lengths)
+        sound.write_until(end / TICKS, last=True)
 
 
 def _write(out: Any, packets: list[av.Packet], lengths: dict[int, int]) -> None:

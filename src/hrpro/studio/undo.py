@@ -12,7 +12,7 @@ from dataclasses import asdict
 from typing import Literal
 
 from hrpro.studio.answers import Refused
-from hrpro.studio.ops import Batch, Conflict, Step
+from hrpro.studio.batch import Batch, Conflict, Step
 
 Direction = Literal["undo", "redo"]
 # "done" can be undone, "undone" redone; "aside" neither.

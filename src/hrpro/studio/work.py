@@ -22,6 +22,7 @@ from hrpro.settings import build
 from hrpro.studio.material import Material, in_turn, material
 from hrpro.studio.predictions import found_path, predict_into, read_predicted
 from hrpro.studio.progress_file import Teller
+from hrpro.studio.runs_of import looked
 from hrpro.studio.spec import CLICKS, Spec, read_snapshot
 
 
@@ -106,6 +107,7 @@ def _predict(run: Path, spec: Spec, source: Material, tell: Teller) -> str:
             failed[id] = error.what
     if ids and len(failed) == len(ids):
         raise DataError(f"no video could be looked through: {next(iter(failed.values()))}")
+    looked(run)
     said = f"{actions} actions in {len(ids) - len(failed)} videos"
     return said + "".join(f"; {id}: {why}" for id, why in list(failed.items())[:3])
 

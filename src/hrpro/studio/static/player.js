@@ -54,7 +54,14 @@ export function createPlayer(stage, ctx) {
     if (way === 1 && state.get("playhead") >= state.get("duration") - 0.05) place(0);
     direction = way;
     state.set("playing", true);
-    if (way === 1 && showing()) {
+    begin();
+  }
+
+  /** Set the film going, or the clock; where the film still loads, this is called again when it has. */
+  function begin() {
+    turn++;
+    if (direction === 1 && screen.loading()) return;
+    if (direction === 1 && showing()) {
       element.playbackRate = state.get("rate");
       element.currentTime = frames.inside(state.get("playhead"));
       element.play().catch((error) => error.name === "AbortError" || stop());
@@ -62,7 +69,7 @@ export function createPlayer(stage, ctx) {
       element.pause();
     }
     before = performance.now();
-    follow(++turn);
+    follow(turn);
   }
 
   function pause() {
@@ -124,7 +131,9 @@ export function createPlayer(stage, ctx) {
   element.addEventListener("loadedmetadata", () => {
     if (!state.get("duration") && Number.isFinite(element.duration)) state.set("duration", element.duration);
     place(state.get("playhead"));
+    if (direction === 1) begin();
   });
+  element.addEventListener("error", () => direction === 1 && !showing() && begin());
   state.listen("opened", ({ video }) => {
     stop();
     wanted = null;

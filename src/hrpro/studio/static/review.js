@@ -27,6 +27,8 @@ export function mountReview(root, ctx) {
   const bulk = h("section", { class: "review-bulk", "aria-label": "Accept the certain ones" });
   root.replaceChildren(h("div", { class: "review-head" }, left, meter, tools), card.element, list.element, bulk);
   mountBulk(bulk, ctx, queue);
+  let opening = null; // the prediction whose video is on its way
+  let awaited = null; // the prediction to be played once it is there
   let acting = Promise.resolve(); // verdicts are given faster than they are stored: one after the other
 
   state.on("classes", fill);
@@ -70,20 +72,26 @@ export function mountReview(root, ctx) {
   }
 
   /** Show a prediction: its video, its place on the timeline, its first picture. */
-  async function go(id, { quiet = false, replay = false } = {}) {
+  async function go(id, { quiet = false } = {}) {
     queue.select(id);
     const item = queue.current();
     if (!item || quiet) return;
     const seen = card.draft(id) ?? item;
     const other = state.get("video") !== item.video || (state.get("predictions") && state.get("predictions").run !== item.run);
-    if (other) await ctx.open(item.video, { time: seen.start, run: item.run });
-    if (queue.at !== id) return; // the next one was asked for meanwhile
+    if (other) {
+      opening = id;
+      await ctx.open(item.video, { time: seen.start, run: item.run });
+      if (opening === id) opening = null;
+    }
+    const played = awaited === id;
+    if (played) awaited = null;
+    if (queue.at !== id || state.get("video") !== item.video) return; // something else was asked for meanwhile
     if (card.draft(id)) edited(item, card.draft(id));
     ctx.player.pause();
     ctx.player.seek(seen.start);
     state.set("selection", { kind: "prediction", id });
     ctx.timeline.show(seen.start, seen.end);
-    if (replay) play();
+    if (played) play();
   }
 
   function move(count) {
@@ -96,8 +104,9 @@ export function mountReview(root, ctx) {
     const item = queue.current();
     if (!item) return;
     const seen = card.draft() ?? item;
-    if (state.get("video") !== item.video) return go(item.id, { replay: true });
-    ctx.player.playRange(seen.start, seen.end);
+    if (opening !== item.id && state.get("video") === item.video) return ctx.player.playRange(seen.start, seen.end);
+    awaited = item.id;
+    if (opening !== item.id) go(item.id);
   }
 
   function accept() {

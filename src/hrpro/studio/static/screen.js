@@ -103,7 +103,9 @@ export function createScreen(stage, { state, api, notify }) {
   return {
     element,
     show,
+    /** Whether the element shows pictures; and whether it soon will. */
     playable: () => ready && element.readyState > 0,
+    loading: () => ready && element.readyState === 0,
     /** Show for a moment that a click of this colour and name was placed. */
     flash(color, text) {
       spark.style.setProperty("--flash", color);

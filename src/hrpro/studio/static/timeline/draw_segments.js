@@ -3,6 +3,7 @@ import { inkOn } from "./colours.js";
 import { ROW } from "./layout.js";
 
 const NARROW = 46; // px from which a name fits
+const FAINT = 0.25; // of any colour, and the page's text is read on it
 
 export function drawPredicted(pen, lane, view, colours, { predicted, classes }) {
   ground(pen, lane, view, colours);
@@ -23,10 +24,10 @@ export function drawVerified(pen, lane, view, colours, { segments, classes }) {
   for (const one of segments) {
     if (one.end < view.start || one.start > view.end) continue;
     const color = classes.get(one.class)?.color ?? "#808080";
-    pen.globalAlpha = one.pending ? 0.45 : 1;
+    pen.globalAlpha = one.pending ? FAINT : 1;
     bar(pen, view, one, lane.y + 1, lane.h - 2, color);
-    name(pen, view, one, lane, classes.get(one.class)?.name, inkOn(color), colours);
     pen.globalAlpha = 1;
+    name(pen, view, one, lane, classes.get(one.class)?.name, one.pending ? colours.text : inkOn(color), colours);
   }
 }
 
@@ -36,7 +37,7 @@ export function drawTruth(pen, lane, view, colours, { truth, colourOf }) {
     if (one.end < view.start || one.start > view.end) continue;
     const color = colourOf(one.label);
     const [x, w] = extent(view, one);
-    pen.globalAlpha = 0.25;
+    pen.globalAlpha = FAINT;
     pen.fillStyle = color;
     pen.fillRect(x, lane.y + 1, w, lane.h - 2);
     pen.globalAlpha = 1;

@@ -3,9 +3,10 @@
  *
  * One loop draws, and only when something has changed. What is asked of it from outside is at the end.
  */
-import { exactTime, spokenTime } from "../clock.js";
+import { exactTime } from "../clock.js";
 import { h, iconButton } from "../dom.js";
-import { className, classesById, shownClicks, shownSegments } from "../things.js";
+import { classesById, shownClicks, shownSegments } from "../things.js";
+import { createActions } from "./actions.js";
 import { readColours } from "./colours.js";
 import { drawClicks } from "./draw_clicks.js";
 import { drawCurves } from "./draw_curves.js";
@@ -30,15 +31,14 @@ export function createTimeline(place, ctx) {
   const dirty = { still: true, moving: true, map: true };
   let frame = 0;
   let drag = null;
-  let edited = null; // who takes dragged boundaries
-  let resume = false;
 
   const view = createView(() => mark("still", "moving", "map"));
   const scene = { view, plan: layout({}), clicks: [], classes: new Map(), segments: [], predicted: [], truth: [], colours: readColours(place), editable: { prediction: false } };
   const thumbs = createThumbs(() => mark("still"));
   const tip = createTip(box, state);
   const map = createMinimap(view, { clicks: () => scene.clicks, classes: () => scene.classes, playhead: () => state.get("playhead"), colours: () => scene.colours });
-  const reach = createReach(state, { select, shift, remove });
+  const does = createActions(ctx, view);
+  const reach = createReach(state, does);
 
   place.append(
     h(
@@ -148,58 +148,11 @@ export function createTimeline(place, ctx) {
     view.zoom(factor, x >= 0 && x <= view.width ? x : undefined);
   };
 
-  function select(kind, item) {
-    if (kind === "click") return ctx.clicking.select(item.id);
-    state.set("selection", { kind, id: item.id });
-    ctx.player.pause();
-    ctx.player.seek(item.start);
-    view.reveal(item.start);
-    ctx.announce(`${className(state, item.class)} from ${spokenTime(item.start)} to ${spokenTime(item.end)}`);
-  }
-
-  function shift(kind, item, pictures, edge) {
-    const move = (time) => ctx.player.frameFrom(time, pictures);
-    if (kind === "click") {
-      const time = move(item.time);
-      ctx.clicking.move(item.id, time);
-      return ctx.player.seek(time);
-    }
-    const [start, end] = edge === "start" ? [move(item.start), item.end] : [item.start, move(item.end)];
-    if (end > start) resized({ kind, id: item.id, item, start, end, edge, time: edge === "start" ? start : end });
-  }
-
-  function remove(kind, item) {
-    if (kind === "click") ctx.clicking.remove(item.id);
-    else if (kind === "segment") ctx.clicking.store({ op: "delete_segment", id: item.id });
-  }
-
-  function resized({ kind, id, item, start, end, edge, time }) {
-    if (edited) edited({ kind, id, start, end, item });
-    else if (kind === "segment") {
-      ctx.clicking.store({ op: "edit_segment", id, ...(item.version ? { version: item.version } : {}), [edge]: edge === "start" ? start : end });
-    }
-    ctx.player.seek(time);
-    ctx.announce(`${className(state, item.class)} from ${spokenTime(start)} to ${spokenTime(end)}`);
-  }
-
   followPointers(moving, scene, {
     playhead: () => state.get("playhead"),
     seek: (time) => ctx.player.seek(time),
-    scrub(time, phase) {
-      if (phase === "start") {
-        resume = state.get("playing");
-        ctx.player.pause();
-      }
-      if (time !== null) ctx.player.seek(Math.min(Math.max(0, time), view.duration));
-      if (phase === "end" && resume) ctx.player.play();
-    },
-    tap(found, time) {
-      if (found.kind === "ground" || found.kind === "truth") {
-        state.set("selection", null);
-        return ctx.player.seek(time);
-      }
-      select(found.kind, found.item);
-    },
+    scrub: does.scrub,
+    tap: does.tap,
     drag(next) {
       if (next && !drag) {
         ctx.player.pause();
@@ -210,10 +163,8 @@ export function createTimeline(place, ctx) {
       if (next) ctx.player.seek(next.time);
       mark("moving");
     },
-    moved({ id, item, time }) {
-      ctx.clicking.move(id, time, item.version || undefined);
-    },
-    resized,
+    moved: does.moved,
+    resized: does.resized,
     hover(found, x, y) {
       tip.show(found, x, y);
       moving.style.cursor = !found ? "" : found.edge ? "ew-resize" : found.kind === "ruler" ? "col-resize" : found.id ? "pointer" : "";
@@ -267,7 +218,7 @@ export function createTimeline(place, ctx) {
     fit: () => view.fit(),
     /** handler({kind: "segment"|"prediction", id, start, end, item}) takes boundaries that were moved. */
     onEdit(handler) {
-      edited = handler;
+      does.onEdit(handler);
       scene.editable.prediction = true;
     },
     redraw: () => mark("still", "moving", "map"),

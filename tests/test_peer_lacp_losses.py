@@ -1,6 +1,7 @@
 """LACP's losses of videos and of sequences: naive loops, and the edges."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ def batches(draw):
     return lengths, rng.normal(size=(total, WIDTH)), label_tc, rng.random((total, CLASSES))
 
 
-def parts(lengths, *arrays):
+def parts(lengths, *arrays) -> Any:
     return zip(*(np.split(array, np.cumsum(lengths)[:-1]) for array in arrays), strict=True)
 
 
@@ -62,14 +63,15 @@ def naive_feature_loss(embedded, label, temperature):
         own = sum(e for k, e in others if k == c)
         if c < CLASSES and own:
             losses.append(-math.log(own / sum(e for _, e in others)))
-    return np.mean(losses) if losses else 0.0
+    return float(np.mean(losses)) if losses else 0.0
 
 
 @settings(deadline=None, max_examples=100)
 @given(batches(), st.sampled_from([0.1, 1.0]))
 def test_feature_loss(batch, temperature):
     lengths, embedded_td, label_tc, _ = batch
-    expected = [naive_feature_loss(*part, temperature) for part in parts(lengths, embedded_td, label_tc)]
+    each = parts(lengths, embedded_td, label_tc)
+    expected = [naive_feature_loss(embedded, labels, temperature) for embedded, labels in each]
     found = feature_loss(torch.from_numpy(embedded_td).float(), label_tc, lengths, temperature)
     assert found.item() == pytest.approx(np.mean(expected), rel=1e-4, abs=1e-5)
 

@@ -65,7 +65,7 @@ def test_a_model_of_several_members_survives_saving(tmp_path, features, source):
     assert len(rows) - len(halves) == 2 * config.snippet.steps + config.instance.steps
     model.save(tmp_path / "model")
     again = HRPro.load(tmp_path / "model")
-    assert again.snippet is not None
+    assert isinstance(again.snippet, SnippetEnsemble)
     assert len(again.snippet.members) == 2
     one, two = model.predict(features), again.predict(features)
     np.testing.assert_array_equal(one.segments, two.segments)

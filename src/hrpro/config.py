@@ -86,7 +86,9 @@ class Config:
         if method.section != "snippet":
             changes |= {"steps": self.snippet.steps, "hidden": self.snippet.hidden or 256}
         section = replace(getattr(self, method.section), **changes)
-        return replace(self, method=name, stages=max(method.stages), **{method.section: section})
+        instance = replace(self.instance, **method.instance)
+        parts = {method.section: section, "instance": instance}
+        return replace(self, method=name, stages=max(method.stages), **parts)
 
     @classmethod
     def for_data(cls, training_set: TrainingSet) -> Config:

@@ -40,8 +40,8 @@ class StageOne(Scorer, Protocol):
 class Method:
     """One method: its title, what it sees of a training set, and where its stage 1 is found.
 
-    section: of the settings, those its stage 1 takes; also: others that it alone reads. settings: what it
-    changes in its stage 1's.
+    section: of the settings, those its stage 1 takes; also: others that it alone reads. settings, and
+    instance: what it changes in those of its stage 1, and of stage 2.
     """
 
     title: str
@@ -51,6 +51,7 @@ class Method:
     stages: tuple[int, ...] = (1,)
     also: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
+    instance: Mapping[str, Any] = field(default_factory=dict)
 
     def stage_one(self) -> Any:
         """The class of its stage 1."""
@@ -67,6 +68,7 @@ METHODS: Mapping[str, Method] = {
         _OURS,
         stages=(1, 2),
         also=("boundaries",),
+        instance={"regression_weight": 0.0},
     ),
     "base": Method(
         "HR-Pro's baseline: eq. 1 alone, one network",

@@ -68,10 +68,8 @@ class Config:
     def as_dict(self) -> dict[str, Any]:
         """Nested plain values, for YAML or JSON, without what the method does not read; ``settings.build``
         reads them back."""
-        every = {name: getattr(self, name) for name in SECTIONS}
-        unread = {name for name, part in every.items() if isinstance(part, TrainingConfig)} - set(
-            self.learned()
-        )
+        read = {"proposals", "suppress", *self.learned(), *self.about.also}
+        unread = set(SECTIONS) - read
         kept = {name: value for name, value in asdict(self).items() if name not in unread}
         return json.loads(json.dumps(kept))
 

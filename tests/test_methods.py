@@ -1,0 +1,112 @@
+"""Every method by the commands: trained, stored, resumed as finished, and predicting as in memory."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from hrpro.cli import main
+from hrpro.config import Config
+from hrpro.core.errors import ConfigError
+from hrpro.data.folder import open_dataset
+from hrpro.data.synthetic import make_dataset
+from hrpro.localizer import HRPro
+from hrpro.methods import METHODS
+from hrpro.runs import run_settings
+
+TINY = {"steps": 4, "hidden": 8, "batch_size": 3, "accelerator": "cpu"}
+MORE = {"snippet": {"members": 2, "blocks": 1, "heads": 2}, "full": {"members": 2, "heads": 2}}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A synthetic set whose ground truth has the training recordings too."""
+    root = make_dataset(
+        tmp_path_factory.mktemp("methods") / "data", train=5, test=2, classes=2, dim=8, minutes=1.0
+    )
+    path = root / "gt_full.json"
+    truth = json.loads(path.read_text())
+    for row in csv.DictReader((root / "clicks.csv").open(newline="")):
+        time = float(row["timestamp"])
+        entry = truth["database"].setdefault(row["video_id"], {"subset": "Train", "annotations": []})
+        segment = [max(time - 1.5, 0), time + 1.5]
+        entry["annotations"].append({"label": row["label"], "segment": segment})
+    path.write_text(json.dumps(truth))
+    return root
+
+
+@pytest.fixture(scope="module")
+def settings(data: Path) -> Path:
+    sections = {method.section for method in METHODS.values()} | {"instance"}
+    path = data.parent / "tiny.yaml"
+    path.write_text(yaml.safe_dump({name: TINY | MORE.get(name, {}) for name in sections}))
+    return path
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_method_trains_and_predicts_by_the_commands(
+    name: str, data: Path, settings: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, found = tmp_path / "run", tmp_path / "found.json"
+    words = ["train", f"--data={data}", f"--run={run}", f"--config={settings}", "--quiet", "--seed=3"]
+    assert main([*words, f"--method={name}"]) == 0, capsys.readouterr().err
+    begun = run_settings(run)
+    assert begun is not None
+    assert begun.method == name
+    assert begun.stage_one.seed == 3
+    assert set(begun.as_dict()) >= {"method", "stages", "proposals", "suppress", METHODS[name].section}
+    assert main([*words, f"--method={name}", "--resume"]) == 0, capsys.readouterr().err
+    assert main(["predict", f"--run={run}", f"--data={data}", "--split=test", f"--out={found}"]) == 0
+    results = json.loads(found.read_text())["results"]
+    model = HRPro.load(run)
+    for recording in open_dataset(data).recordings("test"):
+        here = model.predict(recording.features.read_float32(), recording.timeline)
+        written = results[recording.id]
+        assert len(here) == len(written) > 0
+        np.testing.assert_allclose([one["score"] for one in written], here.ranked().scores, rtol=1e-4)
+    capsys.readouterr()
+    other = "base" if name == "hrpro" else "hrpro"
+    assert main([*words, f"--method={other}", "--resume"]) == 2
+    assert "other settings" in capsys.readouterr().err or METHODS[name].section == "snippet"
+
+
+def test_what_a_method_does_not_read_is_not_in_its_settings() -> None:
+    assert "lacp" not in Config().as_dict()
+    assert "boundaries" not in Config().as_dict()
+    assert set(Config().with_method("lacp").as_dict()) == {
+        "method",
+        "stages",
+        "lacp",
+        "proposals",
+        "suppress",
+    }
+    assert Config().with_method("hrpro-next").instance.regression_weight == 0
+    assert Config().with_method("base").snippet.blocks == 0
+
+
+def test_an_unknown_method_is_named_with_those_there_are(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", f"--data={data}", f"--run={tmp_path / 'run'}", "--method=lacq"]) == 2
+    assert "lacp" in capsys.readouterr().err
+    with pytest.raises(ConfigError, match="must be 1 for sfnet"):
+        Config(method="sfnet", stages=2)
+    assert not (tmp_path / "run").exists()
+
+
+def test_without_ground_truth_the_supervised_one_says_what_it_lacks(
+    data: Path, settings: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = (data / "gt_full.json").read_bytes()
+    (data / "gt_full.json").unlink()
+    try:
+        words = [f"--data={data}", f"--run={tmp_path / 'run'}", f"--config={settings}", "--quiet"]
+        assert main(["train", *words, "--method=full"]) == 2
+        assert "gt_full.json" in capsys.readouterr().err
+    finally:
+        (data / "gt_full.json").write_bytes(kept)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -77,6 +78,11 @@ class Samples:
         classes = np.array([self._class_of[click.label] for click in clicks], np.int64)
         return Sample(features_td, recording.timeline.index(times, len(features_td)), classes)
 
+    def clicks_checksum(self) -> int:
+        """Of all clicks on the snippet grid, recording by recording."""
+        each = map(self.__getitem__, range(len(self)))
+        return zlib.crc32(json.dumps([[s.snippets.tolist(), s.classes.tolist()] for s in each]).encode())
+
 
 def statistics(recordings: Iterable[NDArray[np.float32]]) -> Statistics:
     """One pass over the features [T, D] of all recordings, one at a time; there must be at least one."""
@@ -112,6 +118,14 @@ def replay(sample: Sample, factor: float) -> Sample:
     return Sample(
         features_td.astype(np.float32, copy=False), np.minimum(moved, stretched - 1), sample.classes
     )
+
+
+def replayed(samples: Sequence[Sample], warp: float, rng: np.random.Generator) -> list[Sample]:
+    """Each recording ``replay``ed at a speed of its own, by up to exp(warp) either way; 0: as they are."""
+    if not warp:
+        return list(samples)
+    factors = np.exp(rng.uniform(-warp, warp, len(samples)))
+    return [replay(sample, float(factor)) for sample, factor in zip(samples, factors, strict=True)]
 
 
 def pack(features: Sequence[NDArray[np.float32]]) -> tuple[Tensor, list[int]]:

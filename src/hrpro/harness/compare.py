@@ -115,7 +115,8 @@ def _settings(training_set: TrainingSet, name: str, layer: Any, file: Path | Non
     """Those of ``hrpro train --method NAME --config FILE``, but for what makes the method what it is."""
     config = build(choose(training_set, None, None, {"method": name}), layer, file)
     own = replace(config.stage_one, **config.about.settings)
-    return replace(config, **{config.about.section: own})
+    instance = replace(config.instance, **config.about.instance)
+    return replace(config, **{config.about.section: own, "instance": instance})
 
 
 def _check_truth(dataset: Dataset, split: str, judged: Sequence[Recording]) -> None:

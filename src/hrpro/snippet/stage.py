@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import zlib
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,77 +10,36 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hrpro.core.errors import DataError
-from hrpro.data.batches import Samples, pack, replay, statistics
+from hrpro.data.batches import Samples, pack, replayed, statistics
 from hrpro.data.training_set import TrainingSet
-from hrpro.proposals.scores import SnippetScores
 from hrpro.snippet.config import SnippetConfig
 from hrpro.snippet.losses import action_loss, attention_loss, contrastive_loss, instance_weights
 from hrpro.snippet.memory import class_sums, initial_memory, updated_memory
 from hrpro.snippet.network import SnippetNetwork, SnippetOutput
 from hrpro.snippet.pseudo_labels import mine
-from hrpro.training.loop import train
+from hrpro.snippet.scorer import SnippetScorer
 from hrpro.training.task import Task
 
 
-class SnippetStage:
+class SnippetStage(SnippetScorer):
     """One stage-1 network, its classes and settings; usable without stage 2."""
 
-    def __init__(self, classes: Sequence[str], dimension: int, config: SnippetConfig) -> None:
-        self.classes, self.dimension, self.config = tuple(classes), dimension, config
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(config.seed)
-            self.network = SnippetNetwork(dimension=dimension, classes=len(self.classes), config=config)
-        self.network.eval()
+    name = "snippet"
+    config: SnippetConfig
+    network: SnippetNetwork
+
+    def made(self) -> SnippetNetwork:
+        return SnippetNetwork(dimension=self.dimension, classes=len(self.classes), config=self.config)
+
+    def task(self, training_set: TrainingSet) -> SnippetTask:
+        return SnippetTask(self, Samples(training_set))
 
     @property
     def width(self) -> int:
-        """Dimension D' of the embedded features."""
         return self.network.memory.shape[1]
 
-    @classmethod
-    def fit(
-        cls,
-        training_set: TrainingSet,
-        config: SnippetConfig,
-        *,
-        name: str = "snippet",
-        run_dir: Path | None = None,
-        resume: bool = False,
-        progress: bool = False,
-        on_row: Callable[[Any], None] | None = None,
-    ) -> SnippetStage:
-        """Learn from clicks. DataError if there is none; else raises as training.loop.train does.
-
-        name: under which ``run_dir`` keeps its checkpoints and logs.
-        """
-        if not any(training_set.clicks.values()):
-            raise DataError("there is not a single click to learn from", mend="click one moment an action")
-        stage = cls(training_set.classes, training_set.dimension, config)
-        task = SnippetTask(stage, Samples(training_set))
-        with torch.random.fork_rng(devices=[]):  # the caller's own chance goes on as if nothing had been
-            weights = train(
-                task, config, name=name, run_dir=run_dir, resume=resume, progress=progress, on_row=on_row
-            )
-        stage.network.load_state_dict(weights.ema)
-        stage.network.eval()
-        return stage
-
-    @torch.inference_mode()
-    def scores(self, features_td: NDArray[np.floating]) -> SnippetScores:
-        """Features [T, D] of one recording, finite -> its scores. DataError if D is not the model's."""
-        if features_td.ndim != 2 or features_td.shape[1] != self.dimension or len(features_td) == 0:
-            raise DataError(
-                f"features must be [T, {self.dimension}] as in training, not {list(features_td.shape)}",
-                mend="extract them with the backbone the model was trained with",
-            )
-        device = self.network.memory.device
-        packed_td, lengths = pack([np.ascontiguousarray(features_td, np.float32)])
-        output = self.network(packed_td.to(device), lengths)
-        class_tc, attention_t, embedded_td = (
-            part.float().cpu().numpy() for part in (output.class_tc, output.attention_t, output.embedded_td)
-        )
-        return SnippetScores(class_tc, attention_t, class_tc * attention_t[:, None], embedded_td)
+    def read(self, output: SnippetOutput) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        return output.class_tc, output.attention_t, output.activation_tc, output.embedded_td
 
 
 class SnippetTask(Task):
@@ -94,12 +50,10 @@ class SnippetTask(Task):
         self.config, self.samples = stage.config, samples
         self.recordings = [recording.id for recording in samples.training_set.recordings]
         known = statistics(map(samples.features, range(len(samples))))
-        each = map(samples.__getitem__, range(len(samples)))
-        clicks = [[sample.snippets.tolist(), sample.classes.tolist()] for sample in each]
         self.fingerprint: Mapping[str, Any] = {
             "classes": list(stage.classes),
             "features": known.checksum,
-            "clicks": zlib.crc32(json.dumps(clicks).encode()),
+            "clicks": samples.clicks_checksum(),
         }
         self.network.mean.copy_(torch.from_numpy(known.mean))
         self.network.deviation.copy_(torch.from_numpy(known.deviation))
@@ -123,9 +77,7 @@ class SnippetTask(Task):
 
     def batch(self, step: int, indices: NDArray[np.int64], rng: np.random.Generator) -> dict[str, Any]:
         chosen = [self.samples[int(i)] for i in indices]
-        if self.config.time_warp:
-            factors = np.exp(rng.uniform(-self.config.time_warp, self.config.time_warp, len(chosen)))
-            chosen = [replay(sample, float(f)) for sample, f in zip(chosen, factors, strict=True)]
+        chosen = replayed(chosen, self.config.time_warp, rng)
         features_td, lengths = pack([sample.features_td for sample in chosen])
         recording_t = torch.repeat_interleave(torch.arange(len(lengths)), torch.tensor(lengths))
         clicks = [(sample.snippets, sample.classes) for sample in chosen]

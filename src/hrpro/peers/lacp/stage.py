@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import copy
-import json
-import zlib
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,93 +11,41 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from hrpro.core.errors import DataError
-from hrpro.data.batches import Samples, pack, replay, statistics
+from hrpro.data.batches import Samples, pack, replayed, statistics
 from hrpro.data.training_set import TrainingSet
 from hrpro.peers.lacp.config import LACPConfig
 from hrpro.peers.lacp.losses import feature_loss, score_loss, video_loss
 from hrpro.peers.lacp.network import LACPNetwork, LACPOutput
 from hrpro.peers.lacp.search import DenseSequences, dense_sequences
-from hrpro.proposals.scores import SnippetScores
 from hrpro.snippet.losses import action_loss, attention_loss, instance_weights
 from hrpro.snippet.pseudo_labels import PseudoLabels, mine
-from hrpro.training.loop import train
+from hrpro.snippet.scorer import SnippetScorer
 from hrpro.training.task import Task
 
 
-class LACPStage:
-    """One LACP network, its classes and settings."""
+class LACPStage(SnippetScorer):
+    """One LACP network, its classes and settings. Its scores are S = P, A = 1 - Q, P = P^ of the paper."""
 
-    def __init__(self, classes: Sequence[str], dimension: int, config: LACPConfig) -> None:
-        self.classes, self.dimension, self.config = tuple(classes), dimension, config
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(config.seed)
-            self.network = LACPNetwork(dimension=dimension, classes=len(self.classes), config=config)
-        self.network.eval()
+    name = "lacp"
+    config: LACPConfig
+    network: LACPNetwork
+
+    def made(self) -> LACPNetwork:
+        return LACPNetwork(dimension=self.dimension, classes=len(self.classes), config=self.config)
+
+    def task(self, training_set: TrainingSet) -> LACPTask:
+        return LACPTask(self, Samples(training_set))
+
+    def take(self, learned: Mapping[str, Tensor]) -> None:
+        own = {key: tensor for key, tensor in learned.items() if key.startswith("network.")}
+        super().take({key.removeprefix("network."): own[key] for key in own})
 
     @property
     def width(self) -> int:
-        """Dimension of the embedded features."""
         return self.network.width
 
-    @classmethod
-    def fit(
-        cls,
-        training_set: TrainingSet,
-        config: LACPConfig,
-        *,
-        name: str = "lacp",
-        run_dir: Path | None = None,
-        resume: bool = False,
-        progress: bool = False,
-        on_row: Callable[[Any], None] | None = None,
-    ) -> LACPStage:
-        """Learn from clicks. DataError if there is none; else raises as training.loop.train does.
-
-        name: under which ``run_dir`` keeps its checkpoints and logs.
-        """
-        if not any(training_set.clicks.values()):
-            raise DataError("there is not a single click to learn from", mend="click one moment an action")
-        stage = cls(training_set.classes, training_set.dimension, config)
-        task = LACPTask(stage, Samples(training_set))
-        with torch.random.fork_rng(devices=[]):  # the caller's own chance goes on as if nothing had been
-            weights = train(
-                task, config, name=name, run_dir=run_dir, resume=resume, progress=progress, on_row=on_row
-            )
-        own = {key: tensor for key, tensor in weights.ema.items() if key.startswith("network.")}
-        stage.network.load_state_dict({key.removeprefix("network."): own[key] for key in own})
-        stage.network.eval()
-        return stage
-
-    @torch.inference_mode()
-    def scores(self, features_td: NDArray[np.floating]) -> SnippetScores:
-        """Features [T, D] of one recording, finite -> its scores: S = P, A = 1 - Q, P = P^.
-
-        DataError if D is not the model's.
-        """
-        if features_td.ndim != 2 or features_td.shape[1] != self.dimension or len(features_td) == 0:
-            raise DataError(
-                f"features must be [T, {self.dimension}] as in training, not {list(features_td.shape)}",
-                mend="extract them with the backbone the model was trained with",
-            )
-        packed_td, lengths = pack([np.ascontiguousarray(features_td, np.float32)])
-        output: LACPOutput = self.network(packed_td.to(self.network.mean.device), lengths)
-        class_tc, attention_t, activation_tc, embedded_td = (
-            part.float().cpu().numpy()
-            for part in (output.class_tc, 1 - output.background_t, output.activation_tc, output.embedded_td)
-        )
-        return SnippetScores(class_tc, attention_t, activation_tc, embedded_td)
-
-    def to(self, device: str | torch.device) -> LACPStage:
-        self.network.to(device)
-        return self
-
-    def state_dict(self) -> dict[str, Tensor]:
-        return self.network.state_dict()
-
-    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
-        """RuntimeError if the weights are not those of such a network."""
-        self.network.load_state_dict(state)
+    def read(self, output: LACPOutput) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        return output.class_tc, 1 - output.background_t, output.activation_tc, output.embedded_td
 
 
 class Learning(nn.Module):
@@ -133,12 +78,10 @@ class LACPTask(Task):
         self.config, self.samples = stage.config, samples
         self.recordings = [recording.id for recording in samples.training_set.recordings]
         known = statistics(map(samples.features, range(len(samples))))
-        each = map(samples.__getitem__, range(len(samples)))
-        clicks = [[sample.snippets.tolist(), sample.classes.tolist()] for sample in each]
         self.fingerprint: Mapping[str, Any] = {
             "classes": list(stage.classes),
             "features": known.checksum,
-            "clicks": zlib.crc32(json.dumps(clicks).encode()),
+            "clicks": samples.clicks_checksum(),
         }
         stage.network.mean.copy_(torch.from_numpy(known.mean))
         stage.network.deviation.copy_(torch.from_numpy(known.deviation))
@@ -146,9 +89,7 @@ class LACPTask(Task):
 
     def batch(self, step: int, indices: NDArray[np.int64], rng: np.random.Generator) -> dict[str, Any]:
         chosen = [self.samples[int(i)] for i in indices]
-        if self.config.time_warp:
-            factors = np.exp(rng.uniform(-self.config.time_warp, self.config.time_warp, len(chosen)))
-            chosen = [replay(sample, float(f)) for sample, f in zip(chosen, factors, strict=True)]
+        chosen = replayed(chosen, self.config.time_warp, rng)
         features_td, lengths = pack([sample.features_td for sample in chosen])
         recording_t = torch.repeat_interleave(torch.arange(len(lengths)), torch.tensor(lengths))
         present_bc = torch.zeros(len(chosen), len(self.samples.training_set.classes))

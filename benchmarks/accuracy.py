@@ -30,12 +30,10 @@ from hrpro.data.folder import Dataset, open_dataset
 from hrpro.data.formats.activitynet import read_ground_truth
 from hrpro.data.supervised import supervised
 from hrpro.data.training_set import Recording, TrainingSet
-from hrpro.instance.stage import InstanceStage
 from hrpro.localizer import HRPro
 from hrpro.metrics.detection import mean_average_precision
 from hrpro.runs import predict_recordings
 from hrpro.settings import build
-from hrpro.views import StageOneViews, boundary_offset
 
 SHARED = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 NAMES = ("hapt", "ucf_untrimmed", "i3d_stitched")
@@ -131,19 +129,13 @@ def trials(
         began = time.perf_counter()
         if key not in trained:
             trained[key] = method.stage_one().fit(taught, config.stage_one)
-        model = HRPro(config)
-        model.snippet, model.timeline = trained[key], learn.recordings[0].timeline
-        if "boundaries" in method.also:
-            model.offset = boundary_offset(trained[key], learn, config)
         first = time.perf_counter() - began
+        model = HRPro.upon(trained[key], learn, config)
+        second = time.perf_counter() - began - first
         if "both stages" in rows or config.stages == 1:
-            value = score(dataset, predict_recordings(model, judge))
+            value = score(dataset, predict_recordings(model.stage_one(), judge))
             yield (row if "stages" in changes else "stage 1 alone"), value, f"{first:.0f} s"
         if config.stages == 2:
-            began = time.perf_counter()
-            views = StageOneViews(trained[key], learn, config, model.offset)
-            model.instance = InstanceStage.fit(learn.classes, views, config.instance)
-            second = time.perf_counter() - began
             yield row, score(dataset, predict_recordings(model, judge)), f"{first:.0f} + {second:.0f} s"
 
 

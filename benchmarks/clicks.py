@@ -28,12 +28,10 @@ from hrpro.data.folder import Dataset, open_dataset
 from hrpro.data.formats.activitynet import read_ground_truth
 from hrpro.data.formats.jsonfile import write_atomic
 from hrpro.data.training_set import TrainingSet
-from hrpro.instance.stage import InstanceStage
 from hrpro.localizer import HRPro
 from hrpro.methods import method_of
 from hrpro.runs import predict_recordings
 from hrpro.settings import build
-from hrpro.views import StageOneViews
 
 CURVES: Mapping[str, tuple[str, str, tuple[float, ...]]] = {
     "spread": ("spread (sd / length)", "sd", (0.04, 0.1, 0.2, 0.3)),
@@ -79,7 +77,9 @@ def main() -> None:
                         where = f"{name}-{design.name().replace(' ', '-')}-{seed}-{fold}.csv"
                         write_atomic(args.tables / Path(where).name, as_table(taught.clicks))
                     config = Config.for_data(taught).with_method(method)
-                    model = fitted(taught, build(config, changes, "--set").with_seed(seed))
+                    config = build(config, changes, "--set").with_seed(seed)
+                    first = config.about.stage_one().fit(taught, config.stage_one)
+                    model = HRPro.upon(first, taught, config)
                     trials[key] = score(dataset, predict_recordings(model, judge))
                     print(f"{key}  {trials[key]:.4f}", flush=True)
                     if args.json:
@@ -123,17 +123,6 @@ def clicked(dataset: Dataset, learn: TrainingSet, design: Design, seed: int) -> 
     }
     clicks = make_clicks(segments, {item.id: item.seconds for item in learn.recordings}, design, seed)
     return replace(learn.subset(clicks), clicks=clicks)
-
-
-def fitted(taught: TrainingSet, config: Config) -> HRPro:
-    """As ``HRPro.fit``, without the trainings that only choose which detections to show."""
-    model = HRPro(config)
-    model.timeline = taught.recordings[0].timeline
-    model.snippet = first = config.about.stage_one().fit(taught, config.stage_one)
-    if config.stages == 2:
-        views = StageOneViews(first, taught, config)
-        model.instance = InstanceStage.fit(taught.classes, views, config.instance)
-    return model
 
 
 def _key(name: str, design: Design, method: str, changes: Sequence[str], seed: int, fold: int | None) -> str:

@@ -66,6 +66,20 @@ def test_an_offset_that_all_share_is_found(start: float, end: float) -> None:
     assert find_offset([], 1.0) == Offset()
 
 
+@pytest.mark.parametrize(("contrast", "moved"), [(3.0, True), (0.02, False)])
+def test_an_offset_that_features_hardly_tell_is_none(contrast: float, moved: bool) -> None:
+    rng, recordings = np.random.default_rng(2), []
+    for _ in range(60):
+        true = np.array([[6.3, 11.8], [20.6, 29.1]]) + rng.uniform(-0.5, 0.5, (2, 2))
+        still, difference = rng.normal(size=(40, 64)), rng.normal(size=64)
+        cells = np.arange(40)[:, None]
+        covered = (np.minimum(true[:, 1], cells + 1) - np.maximum(true[:, 0], cells)).clip(0, 1).sum(1)
+        features = still + contrast * covered[:, None] * difference
+        recordings.append(Placed(features, true - [0.5, -0.5], np.array([[0, 24.5], [8.5, 40]])))
+    found = find_offset(recordings, 1.0)
+    assert (found != Offset()) == moved
+
+
 @given(
     st.lists(st.tuples(st.floats(0, 30), st.floats(0.1, 30)), max_size=8),
     st.floats(-2, 2),

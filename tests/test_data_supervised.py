@@ -16,7 +16,7 @@ from hrpro.data.folder import open_dataset
 from hrpro.data.supervised import SupervisedSet
 
 SOURCE = Path(hrpro.__file__).parent
-SEES_SEGMENTS = {"peers/full/stage.py", "peers/full/task.py"}
+SEES_SEGMENTS = {"peers/full/stage.py"}
 HAND_THEM_ON = {"data/folder.py", "localizer.py", "runs.py"}
 
 
@@ -111,17 +111,16 @@ def test_no_room_but_that_of_full_imports_the_segments():
         for path in SOURCE.rglob("*.py")
         if any(name.startswith("hrpro.data.supervised") for name in imports(path))
     }
-    assert "peers/full/task.py" in importers  # the search finds what there is
+    assert "peers/full/stage.py" in importers  # the search finds what there is
     assert importers <= SEES_SEGMENTS | HAND_THEM_ON, "segments would reach a method that learns from clicks"
 
 
 def test_no_room_that_learns_imports_full():
-    rooms = ("snippet", "instance", "training", "proposals", "data", "core", "peers")
-    importers = {
-        path.relative_to(SOURCE).as_posix()
-        for room in rooms
-        for path in (SOURCE / room).rglob("*.py")
-        if any(name.startswith("hrpro.peers.full") for name in imports(path))
-    }
-    assert importers
-    assert all(name.startswith("peers/full/") for name in importers)
+    names = {path.relative_to(SOURCE).as_posix(): imports(path) for path in SOURCE.rglob("*.py")}
+    assert any(name.startswith("hrpro.dense") for name in names["peers/full/stage.py"])
+    assert not [
+        file
+        for file, imported in names.items()
+        if not file.startswith("peers/full/")
+        and any(name.startswith("hrpro.peers.full") for name in imported)
+    ]

@@ -13,14 +13,15 @@ import torch
 from hrpro.core.annotations import Segment
 from hrpro.core.errors import ConfigError, DataError
 from hrpro.data.supervised import SupervisedSet
-from hrpro.peers.full.config import FullConfig
-from hrpro.peers.full.stage import FullStage, each, network
-from hrpro.peers.full.task import FullTask
+from hrpro.dense.config import DenseConfig
+from hrpro.dense.stage import each, network
+from hrpro.dense.task import DenseTask
+from hrpro.peers.full.stage import FullStage, true_actions
 from hrpro.proposals.rank import tiou
 from hrpro.proposals.suppress import soft_nms
 from tiny_sets import STRIDE, by_hand
 
-TINY = FullConfig(
+TINY = DenseConfig(
     steps=4,
     batch_size=3,
     hidden=8,
@@ -28,6 +29,7 @@ TINY = FullConfig(
     levels=3,
     window=5,
     members=1,
+    judge=False,
     log_every=1,
     accelerator="cpu",
 )
@@ -139,10 +141,10 @@ def test_trains_with(changes, tmp_path):
     for row in rows:
         assert row["total"] == pytest.approx(row["class"] + row["distance"] + row["snippet"], rel=1e-4)
     before = weights_of(FullStage(stage.classes, stage.dimension, config))
-    moved = {name for name, bits in weights_of(stage).items() if bits != before[name]}
+    moved = {name for name, bits in weights_of(stage).items() if bits != before.get(name)}
     assert any("classify" in name for name in moved)
     assert any("regress" in name for name in moved)
-    assert not any(made.training for made in stage.networks)
+    assert not any(made.training for made in stage.dense.networks)
 
 
 def test_finds_the_actions_of_new_recordings(tmp_path):
@@ -247,7 +249,8 @@ def test_the_fingerprint_follows_segments_and_not_clicks(tmp_path):
     plain = supervised.training_set
 
     def of(held: SupervisedSet):
-        return FullTask(network(2, 6, TINY), held, TINY).fingerprint
+        actions = [true_actions(held, index) for index in range(len(held.training_set.recordings))]
+        return DenseTask(network(2, 6, TINY), held.training_set, actions, TINY).fingerprint
 
     moved = {**supervised.segments, "b": (Segment(4.5, 7.0, "run"),)}
     unclicked = replace(plain, clicks=dict.fromkeys(plain.clicks, ()))
@@ -266,6 +269,11 @@ def test_weights_survive(tmp_path):
     assert one.proposals is not None
     assert two.proposals is not None
     assert one.proposals.segments.tobytes() == two.proposals.segments.tobytes()
+    plain = {name: tensor for name, tensor in stage.state_dict().items() if "exemplars" not in name}
+    with pytest.raises(RuntimeError, match=r"exemplars\.snippets"):
+        again.load_state_dict(plain)
+    with pytest.raises(RuntimeError, match="position_weight"):
+        again.load_state_dict({**stage.state_dict(), "position_weight": torch.zeros(2)})
     with pytest.raises(RuntimeError, match=r"Missing key|Unexpected key"):
         FullStage(stage.classes, 6, replace(config, members=3)).load_state_dict(stage.state_dict())
     with pytest.raises(RuntimeError, match="size mismatch"):
@@ -277,9 +285,9 @@ def test_members_are_read_as_their_mean(tmp_path):
     stage = FullStage.fit(made_of(tmp_path, USUAL), config)
     features_td = np.random.default_rng(1).normal(size=(25, 6)).astype(np.float32)
     parts = []
-    for own, made in zip(each(config), stage.networks, strict=True):
+    for own, made in zip(each(config), stage.dense.networks, strict=True):
         one = FullStage(stage.classes, 6, own)
-        one.networks = (made,)
+        one.dense.networks, one.dense.exemplars = (made,), stage.dense.exemplars
         parts.append(one.scores(features_td))
     both = stage.scores(features_td)
     assert parts[0].class_tc.tobytes() != parts[1].class_tc.tobytes()
@@ -330,4 +338,4 @@ def test_features_of_another_shape_are_refused(shape):
 )
 def test_settings_out_of_range_are_named(field, value):
     with pytest.raises(ConfigError, match=field):
-        FullConfig(**{field: value})
+        DenseConfig(**{field: value})

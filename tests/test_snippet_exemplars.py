@@ -10,7 +10,7 @@ import torch
 
 from hrpro.localizer import HRPro
 from hrpro.snippet.ensemble import SnippetEnsemble
-from hrpro.snippet.exemplars import GAMMA, RIDGE, Exemplars
+from hrpro.snippet.exemplars import GAMMA, RIDGE, Exemplars, clicked_activation
 from tiny_sets import SNIPPET, by_hand, tiny_config, usual
 
 ONES, NOTHING = torch.ones(6), torch.zeros(6)
@@ -18,7 +18,7 @@ ONES, NOTHING = torch.ones(6), torch.zeros(6)
 
 def learned(training_set, activation, **changes) -> Exemplars:
     given = {"mean": NOTHING, "deviation": ONES, "number": 1000, "seed": 0, **changes}
-    return Exemplars.fit(training_set, activation, **given)
+    return Exemplars.fit(training_set, clicked_activation(training_set, activation), **given)
 
 
 def all_features(training_set) -> np.ndarray:

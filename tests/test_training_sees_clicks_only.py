@@ -1,4 +1,4 @@
-"""Training sees clicks only: without a true segment anywhere, both stages learn the same bits."""
+"""Training sees clicks only: without a true segment anywhere, all stages learn the same bits."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from hrpro.data.synthetic import make_dataset
 SHARED = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 FPS, STRIDE_FRAMES = 25.0, 25
 TINY = ("steps=6", "hidden=16", "batch_size=3", "accelerator=cpu", "log_every=1")
-SMALL = [f"--{stage}.{setting}" for stage in ("snippet", "instance") for setting in TINY] + ["--quiet"]
+STAGES = ("snippet", "instance", "dense")
+SMALL = [*(f"--{stage}.{setting}" for stage in STAGES for setting in TINY), "--quiet"]
 
 
 def synthetic(out: Path) -> Path:
@@ -111,30 +112,37 @@ def move_one_click(root: Path) -> None:
         csv.writer(file).writerows(rows)
 
 
-def trained(root: Path, run: Path) -> dict[str, bytes]:
-    """What the command learns from the folder: the weights of both stages and the log of losses."""
-    assert main(["train", "--data", str(root), "--run", str(run), *SMALL]) == 0
+def trained(root: Path, run: Path, method: str) -> dict[str, bytes]:
+    """What the command learns from the folder: the weights of all stages and the log of losses."""
+    assert main(["train", "--data", str(root), "--run", str(run), "--method", method, *SMALL]) == 0
     learned = {path.name: path.read_bytes() for path in (run / "model").glob("*.safetensors")}
     for path in (run / "logs").glob("*.csv"):
         rows = csv.DictReader(path.open(newline=""))
         losses = [{k: v for k, v in row.items() if "seconds" not in k} for row in rows]
         learned[path.name] = json.dumps(losses).encode()
-    weights, curves = {"snippet.safetensors", "instance.safetensors"}, {"instance.csv"}
+    later = STAGES[1:] if method == "hrpro-next" else STAGES[1:2]
+    weights, curves = (
+        {f"{name}.safetensors" for name in ("snippet", *later)},
+        {f"{name}.csv" for name in later},
+    )
     assert learned.keys() == weights | curves | {f"snippet-{member}.csv" for member in (1, 2, 3, 4)}
     return learned
 
 
-@pytest.mark.parametrize("make", [synthetic, real])
-def test_no_segment_changes_a_weight(make, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("make", "method"),
+    [(synthetic, "hrpro"), (synthetic, "hrpro-next"), (real, "hrpro"), (real, "hrpro-next")],
+)
+def test_no_segment_changes_a_weight(make, method: str, tmp_path: Path) -> None:
     root = make(tmp_path)
-    expected = trained(root, tmp_path / "first")
+    expected = trained(root, tmp_path / "first", method)
     before = (root / "gt_full.json").read_bytes()
     assert len(list(corrupt(root))) > 20
     assert (root / "gt_full.json").read_bytes() != before
-    assert trained(root, tmp_path / "second") == expected
+    assert trained(root, tmp_path / "second", method) == expected
     (root / "gt_full.json").unlink()
-    assert trained(root, tmp_path / "third") == expected
+    assert trained(root, tmp_path / "third", method) == expected
     # The comparison would have seen a change: one click elsewhere is enough.
     move_one_click(root)
-    moved = trained(root, tmp_path / "fourth")
+    moved = trained(root, tmp_path / "fourth", method)
     assert not [name for name in expected if moved[name] == expected[name]]

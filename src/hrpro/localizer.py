@@ -1,4 +1,4 @@
-"""HRPro: fit, predict, save, load. The one place where the two stages meet."""
+"""HRPro: fit, predict, save, load. The one place where the stages meet."""
 
 from __future__ import annotations
 
@@ -20,12 +20,14 @@ from hrpro.core.timeline import Timeline
 from hrpro.data.folder import Dataset
 from hrpro.data.supervised import SupervisedSet
 from hrpro.data.training_set import TrainingSet
+from hrpro.dense.stage import DenseStage
 from hrpro.instance.stage import InstanceStage
 from hrpro.methods import METHODS, StageOne
 from hrpro.model_file import Stored, read_model, write_model
 from hrpro.proposals.generate import Proposals, predicted_classes
 from hrpro.proposals.scores import SnippetScores
 from hrpro.proposals.suppress import soft_nms
+from hrpro.third import Judge, fit_third, mixed
 from hrpro.video.origin import Origin
 from hrpro.video.store import common_origin
 from hrpro.views import StageOneViews, boundary_offset, candidates, stage_two_input
@@ -38,8 +40,9 @@ class HRPro:
     ``.predict(features, timeline)`` localizes actions, ``.predict_video(path)`` those of a video file.
     ``.origin`` tells how the features it learned from were made (None: elsewhere), ``.min_score`` from which
     score on its detections are worth showing (``calibration.py``).
-    ``config`` None: settings that follow from the data. Stage 1 is ``.snippet``, stage 2 ``.instance``; a
-    peer (``config.method``) has a stage 1 of its own and no stage 2, and shares the rest.
+    ``config`` None: settings that follow from the data. Stage 1 is ``.snippet``, stage 2 ``.instance``, stage
+    3, of hrpro-next, ``.dense``; a peer (``config.method``) has a stage 1 of its own and no other, and shares
+    the rest. ``.judge``, after a training: what never saw some of the recordings.
     """
 
     def __init__(self, config: Config | None = None) -> None:
@@ -50,6 +53,8 @@ class HRPro:
         self.origin: Origin | None = None
         self.min_score = 0.0
         self.offset = Offset()
+        self.dense: DenseStage | None = None
+        self.judge: Judge | None = None
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -65,7 +70,7 @@ class HRPro:
         progress: bool = False,
         on_row: Callable[[Any], None] | None = None,
     ) -> HRPro:
-        """Train both stages on clicks and return self.
+        """Train all stages on clicks and return self.
 
         dataset: recordings and clicks; of a folder (``open_dataset``) the split train, the default clicks.
         A method that sees segments (``config.about.sees``) takes a SupervisedSet, or the folder.
@@ -87,18 +92,29 @@ class HRPro:
             "progress": progress,
             "on_row": on_row,
         }
-        instance = None
         snippet = method.stage_one().fit(dataset, config.stage_one, **kept)
-        offset = boundary_offset(snippet, training_set, config) if "boundaries" in method.also else Offset()
-        if config.stages == 2:
-            views = StageOneViews(snippet, training_set, config, offset)
-            instance = InstanceStage.fit(training_set.classes, views, config.instance, **kept)
-        fitted = HRPro(config)
-        fitted.snippet, fitted.instance, fitted.offset = snippet, instance, offset
-        fitted.timeline, fitted.origin = training_set.recordings[0].timeline, origin
+        fitted = HRPro.upon(snippet, training_set, config, **kept)
+        fitted.origin = origin
         fitted.min_score = choose_min_score(fitted, training_set, **kept)
         vars(self).update(vars(fitted) | {"_given": self._given})
         return self
+
+    @classmethod
+    def upon(cls, snippet: StageOne, training_set: TrainingSet, config: Config, **kept: Any) -> HRPro:
+        """A model with this stage 1, taught before, and all that is taught upon it; ``min_score`` is 0.
+
+        kept: as for ``fit``. Raises as it does.
+        """
+        model = cls(config)
+        model.snippet, model.timeline = snippet, training_set.recordings[0].timeline
+        if "boundaries" in config.about.also:
+            model.offset = boundary_offset(snippet, training_set, config)
+        if config.stages > 1:
+            views = StageOneViews(snippet, training_set, config, model.offset)
+            model.instance = InstanceStage.fit(training_set.classes, views, config.instance, **kept)
+        if config.stages > 2:
+            model.dense, model.judge = fit_third(snippet, training_set, config, model.offset, **kept)
+        return model
 
     def predict(self, features: NDArray[np.floating], timeline: Timeline | None = None) -> Detections:
         """Localize the actions of one recording.
@@ -136,6 +152,9 @@ class HRPro:
     def detect(self, features_td: NDArray[np.float32], scores: SnippetScores) -> Detections:
         """As ``predict``, from stage-1 scores, in snippet coordinates."""
         config = self._config()
+        said = None if self.dense is None else self.dense.said(features_td)
+        if said is not None:
+            scores = mixed(scores, said, config.dense.snippet_weight)
         proposals = self.candidates(scores)
         segments, labels, ranks = proposals.segments, proposals.labels, proposals.oic
         if self.instance is not None and len(proposals):
@@ -154,6 +173,10 @@ class HRPro:
                 )
             else:
                 ranks = proposals.oic + weight * refined.completeness
+        if said is not None and self.dense is not None and self.dense.position_weight:
+            segments = np.concatenate([segments, said.found.segments])
+            labels = np.concatenate([labels, said.found.labels])
+            ranks = np.concatenate([ranks, self.dense.position_weight * said.found.oic])
         rule = config.suppress
         kept, final = soft_nms(
             segments, ranks, labels, sigma=rule.sigma, floor=rule.floor, limit=rule.limit or None
@@ -179,21 +202,27 @@ class HRPro:
         return alone
 
     def to(self, device: str | torch.device) -> HRPro:
-        """Move both networks; predictions are computed there."""
+        """Move all networks; predictions are computed there."""
         if self.snippet is not None:
             self.snippet.to(device)
         if self.instance is not None:
             self.instance.network.to(device)
+        if self.dense is not None:
+            self.dense.to(device)
         return self
 
     def save(self, path: str | Path) -> None:
         """Write the model into the folder ``path`` (settings as JSON, weights as safetensors), atomically."""
         snippet = self._fitted()
-        config = replace(self._config(), stages=1 if self.instance is None else 2)
+        config = self._config()
+        if self.instance is None:
+            config = replace(config, stages=1)
         assert self.timeline is not None
         networks = {"snippet": snippet.state_dict()}
         if self.instance is not None:
             networks["instance"] = self.instance.network.state_dict()
+        if self.dense is not None:
+            networks["dense"] = self.dense.state_dict()
         about = (config, snippet.classes, snippet.dimension, self.timeline)
         write_model(Path(path), Stored(*about, networks, self.min_score, self.origin, self.offset))
 
@@ -209,7 +238,10 @@ class HRPro:
             snippet = config.about.stage_one()(stored.classes, stored.dimension, config.stage_one)
             snippet.load_state_dict(stored.networks["snippet"])
             model.snippet = snippet
-            if config.stages == 2:
+            if config.stages > 2:
+                model.dense = DenseStage(stored.classes, stored.dimension, config.dense)
+                model.dense.load_state_dict(stored.networks["dense"])
+            if config.stages > 1:
                 width = snippet.width
                 dimensions = {"raw": stored.dimension, "embedded": width, "both": stored.dimension + width}
                 dimension = dimensions[config.instance.source]

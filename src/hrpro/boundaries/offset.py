@@ -20,6 +20,7 @@ from hrpro.boundaries.change import edge_costs
 from hrpro.proposals.generate import Proposals
 
 _STEP = 0.125  # snippets between the offsets that are tried
+_LEAST = 0.05  # gain in n log of the residual, of a mean boundary, from which on moving is worth it
 _MOST_OFF_LENGTH = 0.25  # of a candidate's length, by which each of its ends may be moved inwards
 
 
@@ -61,10 +62,10 @@ def neighbours(time_m: NDArray[np.floating], length: int) -> NDArray[np.float64]
 
 
 def find_offset(recordings: Iterable[Placed], reach: float) -> Offset:
-    """The offset of starts and of ends, each within ``reach`` snippets; 0 where nothing tells."""
+    """The offset of starts and of ends, each within ``reach`` snippets; 0 where features hardly tell."""
     steps = int(reach / _STEP)
     offsets = np.arange(-steps, steps + 1) * _STEP
-    total_2g = np.zeros((2, len(offsets)))
+    total_2g, count_2 = np.zeros((2, len(offsets))), np.zeros(2)
     for placed in recordings:
         for (start, end), (low, high) in zip(placed.segments_m2, placed.limits_m2, strict=True):
             length = end - start
@@ -79,5 +80,7 @@ def find_offset(recordings: Iterable[Placed], reach: float) -> Offset:
                 costs = edge_costs(placed.reduced_tk, edge, inner, outer, offsets)
                 if costs is not None:
                     total_2g[side] += costs - costs.mean()
-    start, end = (float(offsets[cost.argmin()]) if cost.any() else 0.0 for cost in total_2g)
-    return Offset(start, end)
+                    count_2[side] += 1
+    gain_2 = total_2g[:, steps] - total_2g.min(1)
+    best_2 = np.where(gain_2 > _LEAST * count_2, offsets[total_2g.argmin(1)], 0.0)
+    return Offset(*best_2.tolist())

@@ -19,7 +19,7 @@ from torch import Tensor
 from hrpro.data.training_set import TrainingSet
 from hrpro.proposals.scores import SnippetScores
 from hrpro.snippet.config import SnippetConfig
-from hrpro.snippet.exemplars import NAMES, Exemplars
+from hrpro.snippet.exemplars import NAMES, Exemplars, clicked_activation
 from hrpro.snippet.stage import SnippetStage
 
 OnRow = Callable[[Any], None]
@@ -57,7 +57,7 @@ class SnippetEnsemble:
             network = ensemble.members[0].network
             ensemble.exemplars = Exemplars.fit(
                 training_set,
-                lambda features_td: ensemble.scores(features_td).activation_tc,
+                clicked_activation(training_set, lambda x_td: ensemble.scores(x_td).activation_tc),
                 mean=network.mean,
                 deviation=network.deviation,
                 number=config.exemplars,

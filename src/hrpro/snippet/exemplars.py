@@ -8,8 +8,9 @@ m the median of |x - z|^2,
     P'(x) = mean + sum_i alpha_i k(x, z_i),
     alpha = argmin sum_n (P(x_n) - P'(x_n))^2 + ridge * alpha^T K alpha.
 
-It learns from the P that the networks give the training recordings, of the classes clicked there; the labels
-are no better than theirs, but its mistakes on other recordings are others, and the mean of both has fewer.
+It learns from the P that the networks give the training recordings, of the classes clicked there
+(``clicked_activation``); the labels are no better than theirs, but its mistakes on other recordings are
+others, and the mean of both has fewer.
 ``docs/findings.md`` holds the measurements.
 """
 
@@ -25,7 +26,7 @@ from torch import Tensor
 
 from hrpro.data.training_set import TrainingSet
 
-Scores = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+Targets = Callable[[int], NDArray[np.float32]]
 
 GAMMA, RIDGE = 0.5, 0.1  # half or twice of either does as well
 ROWS = 2048  # snippets at a time: a recording of hours would need gigabytes at once
@@ -42,14 +43,14 @@ class Exemplars:
     def fit(
         cls,
         training_set: TrainingSet,
-        activation: Scores,
+        targets: Targets,
         *,
         mean: Tensor,
         deviation: Tensor,
         number: int,
         seed: int,
     ) -> Exemplars:
-        """Learn from ``activation``, which gives P [T, C] of a recording's features [T, D].
+        """Learn from ``targets``, which gives P [T, C] of a recording of the training set, by its index.
 
         mean, deviation [D]: of the features of the training. number: exemplars at most. Features are read
         one recording at a time; beside it, memory grows with ``number`` squared alone.
@@ -71,11 +72,8 @@ class Exemplars:
         count, classes = len(snippets), len(training_set.classes)
         gram, right = (torch.zeros(count, width, dtype=torch.float64) for width in (count, classes))
         kernel_sum, target_sum = torch.zeros(count, dtype=torch.float64), torch.zeros(classes).double()
-        for index, recording in enumerate(recordings):
-            target_tc = activation(recording.features.read_float32())
-            clicked = {click.label for click in training_set.clicks[recording.id]}
-            known = torch.tensor([label in clicked for label in training_set.classes])
-            target = (torch.from_numpy(target_tc) * known).double()
+        for index in range(len(recordings)):
+            target = torch.from_numpy(targets(index)).double()
             target_sum += target.sum(0)
             for x_td, part in zip(standardised(index).split(ROWS), target.split(ROWS), strict=True):
                 kernel = torch.exp(-_squares(x_td, snippets) / bandwidth).double()
@@ -117,6 +115,20 @@ class Exemplars:
     def to(self, device: str | torch.device) -> Exemplars:
         self.tensors = {name: tensor.to(device) for name, tensor in self.tensors.items()}
         return self
+
+
+def clicked_activation(
+    training_set: TrainingSet, activation: Callable[[NDArray[np.float32]], NDArray[np.float32]]
+) -> Targets:
+    """P [T, C] that ``activation`` gives a recording's features [T, D], of the classes clicked there."""
+
+    def target(index: int) -> NDArray[np.float32]:
+        recording = training_set.recordings[index]
+        clicked = {click.label for click in training_set.clicks[recording.id]}
+        known = np.array([label in clicked for label in training_set.classes])
+        return np.where(known, activation(recording.features.read_float32()), np.float32(0))
+
+    return target
 
 
 def _tensor(features_td: NDArray[np.float32]) -> Tensor:

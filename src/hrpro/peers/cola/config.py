@@ -1,4 +1,4 @@
-"""Settings of CoLA. What the paper's own values are, ``docs/methods/cola.md`` tells."""
+"""Settings of CoLA. Where mining or losses differ from the authors' code, ``docs/methods/cola.md`` tells."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class ColaConfig(TrainingConfig):
     """Share of the standardised input features that is dropped while training, the same ones throughout a
     recording (ours)."""
     dropout: float = 0.5
-    """Dropout before the classifier."""
+    """Dropout before the classifier (released: 0.7)."""
     time_warp: float = 0.5
     """Each recording is replayed faster or slower by up to exp(this) while training (ours; 0: never)."""
 
@@ -36,7 +36,7 @@ class ColaConfig(TrainingConfig):
     far: int = 3
     """... and at most so many."""
     contrast_weight: float = 0.005
-    """lambda, of the snippet contrast loss; 0 leaves it out."""
+    """lambda, of the snippet contrast loss (released for THUMOS14: 0.01); 0 leaves it out."""
     temperature: float = 0.07
     """tau of the snippet contrast loss."""
 

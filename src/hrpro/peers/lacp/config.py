@@ -1,4 +1,4 @@
-"""Settings of LACP. Where a default differs from the paper's or the released value, the field says so."""
+"""Settings of LACP. Where seeds, search or losses differ from the authors' code, the field says so."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class LACPConfig(TrainingConfig):
 
     hidden: int = 256
     """Width of the embedded features, to which a linear layer brings the input (ours); 0 takes the input's
-    own dimension D without such a layer, as the paper does."""
+    own dimension D without such a layer (released: 2048, the I3D features' own)."""
     kernel: int = 3
     """Snippets that the embedding's convolution sees at once, an odd number."""
     input_dropout: float = 0.3
@@ -40,8 +40,8 @@ class LACPConfig(TrainingConfig):
     outer: float = 0.25
     """delta: length of each outer region of an instance as a part of the instance's."""
     budget: int = 200
-    """kappa: candidate sequences that the search keeps (the paper keeps 25, which lose the best one where
-    seeds lie far apart)."""
+    """kappa: candidate sequences that the search keeps (released: 25, which lose the best one where seeds
+    lie far apart)."""
     search_every: int = 10
     """Steps from one search to the next; those before the first learn from points and videos alone."""
 

@@ -1,4 +1,4 @@
-"""Settings of SF-Net. What the paper's own values are, ``docs/methods/sfnet.md`` tells."""
+"""Settings of SF-Net. Where mining or dropout differ from the authors' code, the field says so."""
 
 from __future__ import annotations
 
@@ -24,18 +24,20 @@ class SFNetConfig(TrainingConfig):
     """Share of the standardised input features that is dropped while training, the same ones throughout a
     recording (ours)."""
     dropout: float = 0.5
-    """Dropout before the last layer of either branch."""
+    """Dropout before the last layer of either branch (released: 0.7, of the classes alone)."""
     time_warp: float = 0.5
     """Each recording is replayed faster or slower by up to exp(this) while training (ours; 0: never)."""
 
     radius: int = 5
-    """Snippets that a click may spread to on either side by the end of the growth; 0: it never spreads."""
+    """Snippets that a click may spread to on either side by the end of the growth (released: 3, at
+    once); 0: it never spreads."""
     growth: float = 0.5
     """Share of the steps over which the radius grows from 0 to ``radius``."""
     ratio: float = 0.9
-    """xi: a snippet joins a click if its score is at least this part of the clicked snippet's."""
+    """xi: a snippet joins a click if its score is at least this part of the clicked snippet's (released:
+    0.95, of logits)."""
     eta: float = 3.0
-    """Background snippets mined from a recording, for each of its labelled ones."""
+    """Background snippets mined from a recording, for each of its labelled ones (released: 7)."""
     top: int = 8
     """A recording's score of a class is the mean of the best 1/top of its snippets."""
     video_weight: float = 1.0

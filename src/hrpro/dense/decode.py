@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import NDArray
 
-from hrpro.peers.full.config import FullConfig
-from hrpro.peers.full.network import points
-from hrpro.proposals.generate import FROM_ACTIVATION, Proposals, generate
+from hrpro.dense.config import DenseConfig
+from hrpro.dense.network import points
+from hrpro.proposals.generate import FROM_ACTIVATION, Proposals
 
 
 def candidates(
-    score_nc: NDArray[np.float32], distances_n2: NDArray[np.float32], length: int, config: FullConfig
+    score_nc: NDArray[np.float32], distances_n2: NDArray[np.float32], length: int, config: DenseConfig
 ) -> Proposals:
     """The best (position, class) pairs of a recording of ``length`` snippets, best first.
 
@@ -31,14 +29,3 @@ def candidates(
     score = score_f[best].astype(np.float64)
     segments = np.stack([start_n[row], end_n[row]], 1).astype(np.float64)
     return Proposals(segments, label, score, score.copy(), np.full(len(best), FROM_ACTIVATION))
-
-
-def joined(found: Proposals, snippet_tc: NDArray[np.float32], weight: float) -> Proposals:
-    """The positions' candidates, their scores times ``weight``, and those of the snippets' scores [T, C]."""
-    classes = np.arange(snippet_tc.shape[1])
-    generated = generate(snippet_tc, snippet_tc.max(1), classes)
-    if not weight:
-        return generated
-    weighted = replace(found, oic=weight * found.oic)
-    columns = zip(vars(generated).values(), vars(weighted).values(), strict=True)
-    return Proposals(*(np.concatenate(pair) for pair in columns))

@@ -8,13 +8,13 @@ from torch.nn import functional as F
 
 
 def sigmoid_focal(logits: Tensor, target: Tensor, *, gamma: float, alpha: float) -> Tensor:
-    """Focal loss (Lin et al. 2017) of logits against 0/1, any one shape.
+    """Focal loss (Lin et al. 2017) of logits against targets in [0, 1], any one shape.
 
-    Positives weigh alpha, all others 1 - alpha.
+    Positives weigh alpha, negatives 1 - alpha; between 0 and 1 as in the quality focal loss (Li et al. 2020).
     """
     cross = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
-    missed = torch.where(target > 0, 1 - logits.sigmoid(), logits.sigmoid())
-    return cross * missed**gamma * torch.where(target > 0, alpha, 1 - alpha)
+    missed = (target - logits.sigmoid()).abs()
+    return cross * missed**gamma * (alpha * target + (1 - alpha) * (1 - target))
 
 
 def diou_loss(distances_n2: Tensor, target_n2: Tensor) -> Tensor:

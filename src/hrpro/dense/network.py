@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from hrpro.peers.full.attention import LocalBlock
-from hrpro.peers.full.config import FullConfig
+from hrpro.dense.attention import LocalBlock
+from hrpro.dense.config import DenseConfig
 from hrpro.training.dropout import dropout
 
 _SELDOM = -3.0  # the logit that classification begins at, for most positions show no class
@@ -30,7 +30,7 @@ class Points(NamedTuple):
     level_n: NDArray[np.int64]
 
 
-def points(length: int, config: FullConfig) -> Points:
+def points(length: int, config: DenseConfig) -> Points:
     """All positions of a recording of ``length`` snippets."""
     counts = [length * config.upsample]
     for _ in range(config.levels - 1):
@@ -41,7 +41,7 @@ def points(length: int, config: FullConfig) -> Points:
     return Points(((place_n + 0.5) * stride_n).astype(np.float32), stride_n, level_n)
 
 
-class FullOutput(NamedTuple):
+class DenseOutput(NamedTuple):
     """What it says of recordings one after the other.
 
     embedded_td [sum T, D']; snippet_tc [sum T, C] logits of the snippets' classes; logits_nc [sum N, C] of
@@ -70,13 +70,13 @@ class Head(nn.Module):
         return self.read(dropout(x, self.dropout, self.training)).float()
 
 
-class FullNetwork(nn.Module):
+class DenseNetwork(nn.Module):
     """The input is standardised by the training set's own mean and deviation (buffers)."""
 
     mean: Tensor
     deviation: Tensor
 
-    def __init__(self, *, dimension: int, classes: int, config: FullConfig) -> None:
+    def __init__(self, *, dimension: int, classes: int, config: DenseConfig) -> None:
         super().__init__()
         self.config, width = config, config.hidden
         self.register_buffer("mean", torch.zeros(dimension))
@@ -100,7 +100,7 @@ class FullNetwork(nn.Module):
         for layer in (self.classify.read, self.snippet):
             nn.init.constant_(layer.bias, _SELDOM)
 
-    def forward(self, features_td: Tensor, lengths: Sequence[int]) -> FullOutput:
+    def forward(self, features_td: Tensor, lengths: Sequence[int]) -> DenseOutput:
         """X [sum T, D] float32, recordings of ``lengths`` end to end."""
         x = F.gelu(self.project(self._drop_input((features_td - self.mean) / self.deviation, lengths)))
         x, valid = self._rows(x, lengths)
@@ -122,7 +122,7 @@ class FullNetwork(nn.Module):
         mask = torch.cat(masks, 1)
         fine_tc = self.snippet(dropout(embedded, self.config.dropout, self.training)).float()[masks[0]]
         by_snippet = (-1, self.config.upsample)
-        return FullOutput(
+        return DenseOutput(
             embedded[masks[0]].unflatten(0, by_snippet).mean(1),
             fine_tc.unflatten(0, by_snippet).mean(1),
             torch.cat(logits, 1)[mask],

@@ -1,4 +1,4 @@
-"""Settings of the fully supervised upper bound."""
+"""Settings of the dense localizer."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hrpro.training.config import TrainingConfig
 
 
 @dataclass(frozen=True)
-class FullConfig(TrainingConfig):
+class DenseConfig(TrainingConfig):
     """Network, targets, losses, and how it is trained. Raises ConfigError out of range."""
 
     steps: int = 200
@@ -55,9 +55,19 @@ class FullConfig(TrainingConfig):
     crop: int = 256
     """Snippets of a recording that a step learns from, a stretch anywhere in it; 0: all."""
 
+    exemplar_weight: float = 0.3
+    """Part of the snippets' scores that comes from exemplars (``snippet/exemplars.py``; ours; 0: none)."""
+    exemplars: int = 3000
+    """Training snippets at most that recordings are compared with."""
+    snippet_weight: float = 0.3
+    """Part of P that is what its snippets show, where it is a third stage; 0: none."""
+    longish: float = 8.0
+    """Where it is a third stage, the least median length of actions, in snippets, for its positions to be
+    candidates at all."""
+    judge: bool = True
+    """Choose the weight below by what suits a quarter of the recordings, that one more network never sees."""
     position_weight: float = 0.5
-    """Weight of the positions' candidates beside those generated from the snippet head's scores (ours; 0:
-    these alone). Where actions are as short as a snippet the latter are the better ones."""
+    """Weight of the positions' candidates beside others (ours; 0: those alone), where it is not chosen."""
     candidates: int = 40
     """Candidates a snippet at most, the best, before soft-NMS."""
     min_score: float = 0.001
@@ -65,13 +75,20 @@ class FullConfig(TrainingConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("members", "hidden", "upsample", "levels", "heads", "window", "candidates"):
+        for name in ("members", "hidden", "upsample", "levels", "heads", "window", "candidates", "exemplars"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"must be at least 1, not {getattr(self, name)}", where=name)
         for name in ("blocks", "crop"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"must be 0 or more, not {getattr(self, name)}", where=name)
-        for name in ("input_dropout", "block_dropout", "dropout", "min_score"):
+        for name in (
+            "input_dropout",
+            "block_dropout",
+            "dropout",
+            "min_score",
+            "exemplar_weight",
+            "snippet_weight",
+        ):
             if not 0 <= getattr(self, name) < 1:
                 raise ConfigError(f"must lie in [0, 1), not {getattr(self, name)}", where=name)
         if not 0 < self.focal_alpha < 1:
@@ -79,7 +96,7 @@ class FullConfig(TrainingConfig):
         for name in ("reach", "radius"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise ConfigError(f"must be positive, not {getattr(self, name)}", where=name)
-        for name in ("focal_gamma", "position_weight", "time_warp"):
+        for name in ("focal_gamma", "position_weight", "time_warp", "longish"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise ConfigError(f"must be 0 or more, not {getattr(self, name)}", where=name)
         if self.window % 2 == 0:

@@ -10,15 +10,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hrpro.peers.full.config import FullConfig
-from hrpro.peers.full.decode import candidates
-from hrpro.peers.full.losses import diou_loss, sigmoid_focal
-from hrpro.peers.full.network import points
-from hrpro.peers.full.targets import Actions, assign, shown
+from hrpro.dense.config import DenseConfig
+from hrpro.dense.decode import candidates
+from hrpro.dense.losses import diou_loss, sigmoid_focal
+from hrpro.dense.network import points
+from hrpro.dense.targets import Actions, assign, shown
 from hrpro.proposals.rank import tiou
 from hrpro.snippet.losses import focal
 
-CONFIG = FullConfig(levels=4, upsample=2)
+CONFIG = DenseConfig(levels=4, upsample=2)
 
 
 def actions(*rows: tuple[float, float, int]) -> Actions:
@@ -106,11 +106,17 @@ def test_what_lies_in_a_stretch():
     np.testing.assert_array_equal(own.labels_m, [1])
 
 
-def test_snippets_show_what_covers_their_middle():
-    expected = np.zeros((5, 2))
-    expected[1:3, 0] = 1
-    expected[2, 1] = 1
-    np.testing.assert_array_equal(shown(5, actions((0.6, 3.4, 0), (2, 2.6, 1)), 2), expected)
+def test_snippets_show_the_part_that_is_covered():
+    of_both = actions((0.6, 3.25, 0), (2, 2.6, 1), (2.5, 2.9, 1), (4, 4.5, 0), (4.5, 5, 0))
+    expected = np.array([[0.4, 0], [1, 0], [1, 1], [0.25, 0], [1, 0]])
+    np.testing.assert_allclose(shown(5, of_both, 2), expected, rtol=1e-6)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(st.floats(0, 9), st.floats(0, 9)), min_size=1, max_size=1))
+def test_what_snippets_show_of_one_action_adds_up_to_its_length(rows):
+    first, last = sorted(rows[0])
+    assert shown(9, actions((first, last, 0)), 1).sum() == pytest.approx(last - first, abs=1e-5)
 
 
 spans = st.tuples(st.floats(0.01, 20), st.floats(0.01, 20), st.floats(-20, 20), st.floats(0.01, 20))
@@ -144,6 +150,8 @@ def test_focal_is_that_of_probabilities():
         torch.testing.assert_close(
             sigmoid_focal(logits, target, gamma=2.0, alpha=0.25), expected, rtol=1e-3, atol=1e-5
         )
+    middle = sigmoid_focal(logits, torch.full((41,), 0.3), gamma=2.0, alpha=0.25)
+    assert logits.sigmoid()[middle.argmin()].item() == pytest.approx(0.3, abs=0.1)
     assert torch.isfinite(
         sigmoid_focal(torch.tensor([500.0, -500.0]), torch.tensor([0.0, 1.0]), gamma=2.0, alpha=0.5)
     ).all()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,33 +13,36 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hrpro.data.batches import Sample, Samples, pack, replay, statistics
-from hrpro.data.supervised import SupervisedSet
-from hrpro.peers.full.config import FullConfig
-from hrpro.peers.full.losses import diou_loss, sigmoid_focal
-from hrpro.peers.full.network import FullNetwork, FullOutput, points
-from hrpro.peers.full.targets import Actions, assign, shown
+from hrpro.data.training_set import TrainingSet
+from hrpro.dense.config import DenseConfig
+from hrpro.dense.losses import diou_loss, sigmoid_focal
+from hrpro.dense.network import DenseNetwork, DenseOutput, points
+from hrpro.dense.targets import Actions, assign, shown
 from hrpro.training.task import Task
 
 _NO_CLICKS = np.zeros(0, np.int64)
 
 
-class FullTask(Task):
-    """One network and the segments it learns from."""
+class DenseTask(Task):
+    """One network and the actions it learns from, of every recording of the training set."""
 
-    def __init__(self, network: FullNetwork, supervised: SupervisedSet, config: FullConfig) -> None:
+    def __init__(
+        self,
+        network: DenseNetwork,
+        training_set: TrainingSet,
+        actions: Sequence[Actions],
+        config: DenseConfig,
+    ) -> None:
         self.module, self.config = network, config
-        plain = supervised.training_set
-        self.classes, self.samples = len(plain.classes), Samples(plain)
-        self.recordings = [recording.id for recording in plain.recordings]
+        self.classes, self.samples = len(training_set.classes), Samples(training_set)
+        self.recordings = [recording.id for recording in training_set.recordings]
+        self.actions = actions
         known = statistics(map(self.samples.features, range(len(self.samples))))
         network.mean.copy_(torch.from_numpy(known.mean))
         network.deviation.copy_(torch.from_numpy(known.deviation))
-        self.actions = [
-            actions(supervised, i, len(self.samples.features(i))) for i in range(len(self.samples))
-        ]
-        content = [[spans.tolist(), labels.tolist()] for spans, labels in self.actions]
+        content = [[spans.tolist(), labels.tolist()] for spans, labels in actions]
         self.fingerprint: Mapping[str, Any] = {
-            "classes": list(plain.classes),
+            "classes": list(training_set.classes),
             "features": known.checksum,
             "segments": zlib.crc32(json.dumps(content).encode()),
         }
@@ -47,7 +50,7 @@ class FullTask(Task):
         # weight depends on what it is batched with.
         counts = [
             assign(points(len(self.samples.features(i)), config), own, self.classes, config).positive_n.sum()
-            for i, own in enumerate(self.actions)
+            for i, own in enumerate(actions)
         ]
         self.positives = max(float(np.mean(counts)), 1.0)
 
@@ -83,7 +86,7 @@ class FullTask(Task):
 
     def losses(self, module: torch.nn.Module, batch: dict[str, Any]) -> dict[str, Tensor]:
         config, norm = self.config, self.positives * len(batch["lengths"])
-        output: FullOutput = module(batch["features"], batch["lengths"])
+        output: DenseOutput = module(batch["features"], batch["lengths"])
         rule = {"gamma": config.focal_gamma, "alpha": config.focal_alpha}
         off_n = diou_loss(output.distances_n2, batch["distances_n2"]) * batch["positive_n"]
         losses = {
@@ -92,13 +95,3 @@ class FullTask(Task):
             "snippet": sigmoid_focal(output.snippet_tc, batch["snippet"], **rule).sum() / norm,
         }
         return {**losses, "total": torch.stack(list(losses.values())).sum()}
-
-
-def actions(supervised: SupervisedSet, index: int, length: int) -> Actions:
-    """Of one recording, cut at both ends of its ``length`` snippets; what lies outside is left out."""
-    recording = supervised.training_set.recordings[index]
-    rows = supervised.segments[recording.id]
-    class_of = {name: i for i, name in enumerate(supervised.training_set.classes)}
-    seconds = np.array([(row.start, row.end) for row in rows], np.float64).reshape(-1, 2)
-    labels = np.array([class_of[row.label] for row in rows], np.int64)
-    return Actions(recording.timeline.to_snippets(seconds), labels).within(0, length)

@@ -1,4 +1,4 @@
-"""What positions should say: which of them answer for which segment, and the classes that snippets show.
+"""What is to be learned: which positions answer for which segment, and what part of a snippet a class covers.
 
 Ranges by level and centre sampling are those of FCOS (Tian et al. 2019), in one dimension.
 """
@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hrpro.peers.full.config import FullConfig
-from hrpro.peers.full.network import Points
+from hrpro.dense.config import DenseConfig
+from hrpro.dense.network import Points
 
 SHORTEST = 1e-3  # snippets; a segment of length 0 can be missed but not found, and teaches nothing
 
@@ -41,7 +41,7 @@ class Targets(NamedTuple):
     positive_n: NDArray[np.bool_]
 
 
-def assign(place: Points, actions: Actions, classes: int, config: FullConfig) -> Targets:
+def assign(place: Points, actions: Actions, classes: int, config: DenseConfig) -> Targets:
     """Targets of the positions of a recording.
 
     A position is positive for a segment if it lies in it, near its middle, and its level is that of the
@@ -82,9 +82,9 @@ def _own(match_nm: NDArray[np.bool_], half_m: NDArray[np.float64]) -> NDArray[np
 
 
 def shown(length: int, actions: Actions, classes: int) -> NDArray[np.float32]:
-    """The classes that snippets show [T, C]: 1 where a segment covers the middle of the snippet's cell."""
-    middle_t = np.arange(length) + 0.5
-    shown_tc = np.zeros((length, classes), np.float32)
+    """The part of each snippet's cell that actions of each class cover [T, C], in [0, 1]."""
+    first_t = np.arange(length)
+    shown_tc = np.zeros((length, classes))
     for (start, end), label in zip(actions.segments_m2, actions.labels_m, strict=True):
-        shown_tc[(middle_t >= start) & (middle_t < end), label] = 1
-    return shown_tc
+        shown_tc[:, label] += np.clip(np.minimum(end, first_t + 1) - np.maximum(start, first_t), 0, 1)
+    return np.minimum(shown_tc, 1).astype(np.float32)

@@ -1,0 +1,1 @@
+"""A dense multi-scale localizer: every position of every level of a pyramid tells classes and distances."""

@@ -1,4 +1,4 @@
-"""Accuracy over several seeds: avg mAP 0.1:0.7 of stage 1 alone and of both stages, by data set and clicks.
+"""Accuracy over several seeds: avg mAP 0.1:0.7 of stage 1 alone and of all stages, by data set and clicks.
 
     python benchmarks/accuracy.py                      test recordings, all data sets, 3 seeds
     python benchmarks/accuracy.py --held-out 3         3 folds of the TRAINING recordings: for tuning
@@ -74,7 +74,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     common = {"method": args.method, **dict(word.split("=", 1) for word in args.set)}
-    rows = ABLATION if args.ablation else {"both stages": {}}
+    rows = ABLATION if args.ablation else {"all stages": {}}
     figures: dict[str, list[float]] = defaultdict(list)
     for name in args.data:
         folder = Path(name) if Path(name).is_dir() else SHARED / name
@@ -132,10 +132,10 @@ def trials(
         first = time.perf_counter() - began
         model = HRPro.upon(trained[key], learn, config)
         second = time.perf_counter() - began - first
-        if "both stages" in rows or config.stages == 1:
+        if "all stages" in rows or config.stages == 1:
             value = score(dataset, predict_recordings(model.stage_one(), judge))
             yield (row if "stages" in changes else "stage 1 alone"), value, f"{first:.0f} s"
-        if config.stages == 2:
+        if config.stages > 1:
             yield row, score(dataset, predict_recordings(model, judge)), f"{first:.0f} + {second:.0f} s"
 
 

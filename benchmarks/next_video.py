@@ -17,7 +17,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
@@ -33,41 +33,13 @@ from hrpro.data.training_set import Recording, TrainingSet
 from hrpro.localizer import HRPro
 from hrpro.metrics.detection import mean_average_precision
 from hrpro.settings import build
-from hrpro.studio.next_video import describe, doubt, propose
-from hrpro.studio.uncertainty import DOUBTS, Scored, chance, doubts, uncertainty, worth_showing
+from hrpro.studio.next_video import describe
+from next_video_doubts import tell_doubts
+from next_video_orders import ORDERS, State
 
 SHARED = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 SIZES = (2, 3, 4, 6, 9, 14, 21)
 SHARES = (0.8, 0.9, 0.95)
-
-
-@dataclass
-class State:
-    """What an order may know: features, the clicks so far, and the model learned from them."""
-
-    pool: TrainingSet
-    places_nd: NDArray[np.float64]
-    clicked_n: NDArray[np.bool_]
-    model: HRPro
-
-    def doubts(self) -> NDArray[np.float64]:
-        """As the studio weighs its proposals; NaN for the clicked ones."""
-        assert self.model.snippet is not None
-        doubt_n = np.full(len(self.pool.recordings), np.nan)
-        for n in np.flatnonzero(~self.clicked_n):
-            features_td = self.pool.recordings[n].features.read_float32()
-            doubt_n[n] = doubt(self.model.snippet.scores(features_td).activation_tc)
-        return doubt_n
-
-    def expected(self) -> NDArray[np.float64]:
-        """Uncertain actions a minute of each recording."""
-        doubt_n = np.full(len(self.pool.recordings), np.nan)
-        for n, item in enumerate(self.pool.recordings):
-            if not self.clicked_n[n]:
-                found, doubts_nd, top = looked_at(self.model, item)
-                weight = chance(found.scores, self.model.min_score, top) * uncertainty(doubts_nd)
-                doubt_n[n] = weight.sum() / (item.seconds / 60)
-        return doubt_n
 
 
 def main() -> None:
@@ -179,67 +151,6 @@ def minutes(pool: TrainingSet, ids: object) -> float:
     return sum(item.seconds for item in pool.recordings if item.id in ids) / 60  # type: ignore[operator]
 
 
-def looked_at(model: HRPro, item: Recording) -> tuple[Scored, NDArray[np.float64], float]:
-    """What a person would be shown of a recording, its doubts [n, 4], and the highest score there can be."""
-    assert model.snippet is not None
-    features_td = item.features.read_float32()
-    scores = model.snippet.scores(features_td)
-    found = model.detect(features_td, scores)
-    every = Scored(found.segments, found.labels, found.scores)
-    shown = worth_showing(every, model.min_score, 1.0)
-    seen = every.at(shown)
-    members = [member.scores(features_td).activation_tc for member in getattr(model.snippet, "members", ())]
-    return seen, doubts(seen, scores.activation_tc, members, model.min_score, 1.0), 1.0
-
-
-def random_order(state: State, order: NDArray[np.int64], count: int) -> Sequence[int]:
-    return [int(n) for n in order if not state.clicked_n[n]][:count]
-
-
-def studio_order(state: State, order: NDArray[np.int64], count: int) -> Sequence[int]:
-    found = propose(state.clicked_n, places_nd=state.places_nd, doubts_n=state.doubts(), limit=count)
-    return [proposal.video for proposal in found]
-
-
-def covering_order(state: State, order: NDArray[np.int64], count: int) -> Sequence[int]:
-    return [p.video for p in propose(state.clicked_n, places_nd=state.places_nd, limit=count)]
-
-
-def doubt_order(state: State, order: NDArray[np.int64], count: int) -> Sequence[int]:
-    doubt_n = state.expected()
-    return sorted(np.flatnonzero(~state.clicked_n).tolist(), key=lambda n: -doubt_n[n])[:count]
-
-
-def short_order(state: State, order: NDArray[np.int64], count: int) -> Sequence[int]:
-    seconds = [item.seconds for item in state.pool.recordings]
-    return sorted(np.flatnonzero(~state.clicked_n).tolist(), key=lambda n: seconds[n])[:count]
-
-
-def classes_order(state: State, order: NDArray[np.int64], count: int) -> Sequence[int]:
-    """Expected clicks of each class, each worth 1 / (1 + clicks of it so far), a click."""
-    classes, have = state.pool.classes, np.zeros(len(state.pool.classes))
-    for n in np.flatnonzero(state.clicked_n):
-        for click in state.pool.clicks[state.pool.recordings[n].id]:
-            have[classes.index(click.label)] += 1
-    value = {}
-    for n in np.flatnonzero(~state.clicked_n).tolist():
-        found, _, top = looked_at(state.model, state.pool.recordings[n])
-        right_n = chance(found.scores, state.model.min_score, top)
-        worth = (right_n / (1 + have[found.labels])).sum() if len(right_n) else 0.0
-        value[n] = worth / max(right_n.sum(), 1e-6)
-    return sorted(value, key=lambda n: -value[n])[:count]
-
-
-ORDERS: dict[str, Callable[[State, NDArray[np.int64], int], Sequence[int]]] = {
-    "random": random_order,
-    "studio": studio_order,
-    "covering": covering_order,
-    "doubt": doubt_order,
-    "short": short_order,
-    "classes": classes_order,
-}
-
-
 def tell(curves: dict[str, list[list[tuple[int, float, float]]]], full: float) -> None:
     print(
         "\n| order | "
@@ -281,45 +192,6 @@ def crossing(curve: Sequence[tuple[int, float, float]], axis: int, target: float
             part = (target - before[1]) / (after[1] - before[1])
             return before[axis] + part * (after[axis] - before[axis])
     return curve[-1][axis]
-
-
-def tell_doubts(dataset: Dataset, pool: TrainingSet, judged: Sequence[Recording]) -> None:
-    """Area under the curve of each doubt as a sign that a prediction is wrong (tIoU with truth below 0.5)."""
-    assert dataset.ground_truth_path is not None
-    truth = read_ground_truth(dataset.ground_truth_path).videos
-    base = Config.for_data(pool)
-    light = replace(base.snippet, members=3, blocks=0, hidden=64, batch_size=2, steps=200, lr=2e-3, ema=0.95)
-    model = HRPro(replace(base, stages=1, snippet=light)).fit(pool)
-    every, wrong = [], []
-    for item in judged:
-        found, doubts_nd, _ = looked_at(model, item)
-        every.append(doubts_nd)
-        for (start, end), label in zip(item.timeline.to_seconds(found.segments), found.labels, strict=True):
-            best = max(
-                (tiou(start, end, s.start, s.end) for s in truth[item.id] if s.label == model.classes[label]),
-                default=0.0,
-            )
-            wrong.append(best < 0.5)
-    doubts_nd, wrong_n = np.concatenate(every), np.array(wrong)
-    print(f"{len(wrong_n)} predictions of {len(judged)} recordings, {wrong_n.mean():.0%} of them wrong")
-    columns = {name: doubts_nd[:, d] for d, name in enumerate(DOUBTS)}
-    columns |= {"uncertainty": uncertainty(doubts_nd), "largest": doubts_nd.max(1), "mean": doubts_nd.mean(1)}
-    for name, value_n in columns.items():
-        first = np.argsort(-value_n, kind="stable")[: max(len(wrong_n) // 5, 1)]
-        print(
-            f"{name:12s} AUC {auc(value_n, wrong_n):.3f}   wrong in the first fifth"
-            f" {wrong_n[first].mean():.0%}"
-        )
-
-
-def tiou(a: float, b: float, c: float, d: float) -> float:
-    overlap = max(min(b, d) - max(a, c), 0.0)
-    return overlap / (b - a + d - c - overlap)
-
-
-def auc(value_n: NDArray[np.float64], wrong_n: NDArray[np.bool_]) -> float:
-    bad, good = value_n[wrong_n], value_n[~wrong_n]
-    return float((bad[:, None] > good).mean() + 0.5 * (bad[:, None] == good).mean())
 
 
 if __name__ == "__main__":

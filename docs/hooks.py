@@ -12,7 +12,7 @@ from unittest.mock import patch
 
 from mkdocs.structure.files import File, Files
 
-from hrpro.options import parse
+from hrpro.cli import parse
 
 MARK = "<!-- verbs -->"
 

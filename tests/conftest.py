@@ -5,7 +5,13 @@ from __future__ import annotations
 import os
 import signal
 
+import pytest
 from hypothesis import settings
+
+# Plugins that tests also import from: unless told before, pytest warns that their asserts stay bare.
+pytest.register_assert_rewrite(
+    "clicked_films", "studio_browser", "studio_fixtures", "studio_media", "studio_site"
+)
 
 settings.register_profile("here", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)

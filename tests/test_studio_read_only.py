@@ -32,7 +32,7 @@ def test_a_disk_that_cannot_be_written_is_one_line_and_its_clicks_come_out() -> 
         # Root may write everywhere: the modules are loaded as whoever we are, the rest is done as nobody.
         code = (
             "import os, sys, encodings.idna\n"
-            "import hrpro.cli, hrpro.options, hrpro.studio.launch\n"
+            "import hrpro.cli, hrpro.studio.launch\n"
             "import hrpro.studio.export, hrpro.studio.transcode\n"
             "if os.getuid() == 0: os.setgid(65534); os.setuid(65534)\n"
             "sys.exit(hrpro.cli.main(sys.argv[1:]))\n"

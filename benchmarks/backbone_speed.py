@@ -1,0 +1,95 @@
+"""How many times faster than real time each part of a backbone is, on one core, on a 320 x 240 video.
+
+i3d without weights has random ones, which cost the same. ``backbones.py`` is the command.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from itertools import islice, pairwise
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from hrpro.video.backbones import make
+from hrpro.video.backbones.classic import BLOCKS, Classic
+from hrpro.video.backbones.histograms import camera_motion
+from hrpro.video.decode import frames
+from hrpro.video.flow import Flow
+
+
+def speed(video: Path, snippets: int = 60) -> None:
+    backbone, spec = Classic(), Classic.spec
+    wanted = snippets * spec.stride
+
+    def source() -> Iterator:
+        return islice(frames(video, rate=spec.rate, size=backbone.frame_size, threads=1), wanted)
+
+    pictures = list(source())
+    seconds = len(pictures) / spec.rate
+    taken = [pictures[k : k + spec.window] for k in range(0, len(pictures) - spec.window + 1, spec.stride)]
+    measured = [backbone.measure(window) for window in taken]
+    fields = [backbone.flow(window.gray_nhw) for window in measured]
+    print(f"{video.name}: {seconds:.0f} s of video; seconds of one core, and times faster than real time")
+    parts: dict[str, Callable[[], object]] = {
+        "decode (to 160 x 120)": lambda: list(source()),
+        "optical flow": lambda: [backbone.flow(window.gray_nhw) for window in measured],
+        "camera fit": lambda: [camera_motion(field) for field in fields],
+    }
+    for block in BLOCKS:
+        parts[block.__name__] = lambda block=block: [block(window) for window in measured]
+    parts["all, from frames"] = lambda: list(backbone.stream(pictures))
+    parts["all, from the file"] = lambda: list(backbone.stream(source()))
+    for name, work in parts.items():
+        cost = min(_cpu_seconds(work) for _ in range(3))
+        print(f"  {name:<24}{cost:8.2f} s{seconds / cost:10.0f} x", flush=True)
+
+
+def speed_of(name: str, weights: Path | None, video: Path, snippets: int) -> None:
+    """Of any backbone, on the CPU: decoding, optical flow where it has one, and the network: the rest."""
+    with tempfile.TemporaryDirectory() as folder:
+        if name == "i3d" and weights is None:
+            weights = Path(folder)
+            random_i3d(weights)
+        options = {"device": "cpu"} if name == "i3d" or name.startswith("hub:") else {}
+        backbone = make(name, **options, **({} if weights is None else {"weights": str(weights)}))
+    spec = backbone.spec
+    wanted = (snippets - 1) * spec.stride + spec.window
+
+    def source() -> Iterator:
+        return islice(frames(video, rate=spec.rate, size=backbone.frame_size, threads=1), wanted)
+
+    costs = {"decode": _cpu_seconds(lambda: list(source()))}
+    pictures = list(source())
+    seconds = len(pictures) / spec.rate
+    if method := spec.preprocessing.get("flow"):
+        flow = Flow(method)
+        greys = [np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8) for picture in pictures]
+        costs[f"optical flow ({method})"] = _cpu_seconds(lambda: [flow(*pair) for pair in pairwise(greys)])
+    whole = _cpu_seconds(lambda: list(backbone.stream(pictures)))
+    costs["network"] = whole - sum(list(costs.values())[1:])
+    costs["all, from the file"] = whole + costs["decode"]
+    print(f"{video.name}, {name}: {seconds:.1f} s; seconds of one core, and times faster than real time")
+    for part, cost in costs.items():
+        print(f"  {part:<24}{cost:8.2f} s{seconds / cost:10.2f} x", flush=True)
+
+
+def random_i3d(folder: Path) -> None:
+    """Weight files of both streams."""
+    from safetensors.torch import save_file
+
+    from hrpro.video.backbones.i3d import CHANNELS
+    from hrpro.video.backbones.inception import InceptionI3D
+
+    for name, channels in CHANNELS.items():
+        save_file(InceptionI3D(channels).state_dict(), folder / f"{name}_imagenet.safetensors")
+
+
+def _cpu_seconds(work: Callable[[], object]) -> float:
+    """Of all threads: what the work costs one core, whoever else is on the machine."""
+    start = time.process_time()
+    work()
+    return time.process_time() - start

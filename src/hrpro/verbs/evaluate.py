@@ -1,0 +1,54 @@
+"""Compare detections with the ground truth: AP of each class and tIoU, and mAP.
+
+Interpolated AP as in ActivityNet's evaluation. The last line is the average mAP over all --tiou.
+
+hrpro evaluate --ground-truth gt_full.json --detections detections.json --subset Test
+hrpro evaluate ... --tiou 0.5:0.95:0.05                    ActivityNet's range
+hrpro evaluate ... --exclude video_test_0000270,video_test_0001292,video_test_0001496
+      --drop-labels Ambiguous --ambiguous Ambiguous_test.txt     THUMOS14's customs
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jsonargparse import ArgumentParser
+
+from hrpro.verbs.common import customs_options, listed
+
+
+def add_options(verb: ArgumentParser) -> None:
+    own = verb.add_argument
+    own("--ground-truth", required=True, metavar="FILE", help="true actions, in ActivityNet form")
+    own("--detections", required=True, metavar="FILE", help="what predict wrote")
+    own("--subset", metavar="NAME", help="only videos of this subset, in any case (all)")
+    customs_options(verb)
+    own("--tiou", metavar="RANGE", help="start:stop:step, or numbers with commas between (0.1:0.7:0.1)")
+    own("--json", metavar="FILE", help="write the figures there too")
+    own("--csv", metavar="FILE", help="write the table there too")
+    own("--diagnose", action="store_true", help="also count the kinds of errors at tIoU 0.5")
+
+
+def main(
+    ground_truth: str,
+    detections: str,
+    tiou: str = "0.1:0.7:0.1",
+    json: str | None = None,
+    csv: str | None = None,
+    diagnose: bool = False,
+    **which: Any,
+) -> int:
+    from rich.console import Console
+
+    from hrpro.metrics.files import diagnosis_table, evaluate_files, table
+
+    which = listed(which)
+    result = evaluate_files(ground_truth, detections, **which, tiou=tiou, json_file=json, csv_file=csv)
+    console = Console()
+    console.print(table(result))
+    if diagnose:
+        console.print(diagnosis_table(ground_truth, detections, **which))
+    for remark in result.coverage.remarks():
+        console.print(remark, highlight=False, markup=False)
+    print(f"average mAP = {result.average():.4f}")
+    return 0

@@ -68,6 +68,46 @@ def test_its_numbers_are_those_of_predict_and_evaluate(
     assert page.count(">0.000 to 0.000<") == 10
 
 
+def test_with_evaluates_customs_its_numbers_are_evaluates(
+    data: Path, trained: Path, detections: Path, tmp_path: Path
+) -> None:
+    """A video left out, detections in ambiguous stretches taken out, a label that is no class."""
+    content = json.loads((data / "gt_full.json").read_text())
+    for entry in content["database"].values():
+        rows = entry["annotations"]
+        rows[:] = [*rows, {**rows[0], "label": "Ambiguous"}] if rows else rows
+    truth, stretches = tmp_path / "truth.json", tmp_path / "ambiguous.txt"
+    truth.write_text(json.dumps(content))
+    stretches.write_text("test_000 5 20\ntest_002 0 11.5\nelsewhere 0 60\n")
+    customs = ["--exclude", "test_001", "--drop-labels", "Ambiguous", "--ambiguous", stretches]
+    table, out = tmp_path / "table.csv", tmp_path / "r.html"
+    asked = ("--ground-truth", truth, "--detections", detections, "--subset", "test", "--csv", table)
+    assert run("evaluate", *asked, *customs) == 0
+    named = {"exclude": ["test_001"], "drop_labels": ["Ambiguous"], "ambiguous": stretches}
+    expected = evaluate_files(truth, detections, subset="test", **named)
+    usual = ["report", "--run", trained, "--data", data, "--ground-truth", truth, "--out", out]
+    assert run(*usual, *customs) == 0
+    page = words_of(out)
+    assert expected.coverage.ambiguous_detections > 0
+    assert f"{expected.coverage.ambiguous_detections} detections removed: they touch an ambiguous" in page
+    assert "1 video left out: test_001." in page
+    assert f"<strong>{expected.average():.3f}</strong>" in page
+    lines = dict(line.split(",", 1) for line in table.read_text().splitlines())
+    for name in (*expected.classes, "mAP"):
+        row = re.search(rf'<th scope="row">(?:<bdi>)?{name}(?:</bdi>)?</th><td class="n">.*?</tr>', page)
+        assert row
+        cells = re.findall(r'<td class="n(?: h\d+)?">(\d\.\d{3})</td>', row[0])[:7]
+        assert cells == [f"{float(value):.3f}" for value in lines[name].split(",")]
+    shown = re.findall(r"<h3[^>]*><bdi>([^<]+)", page)
+    assert sorted(shown) == ["test_000", "test_002"]
+    # Each of the three changes something here, or this would show nothing.
+    for left in named:
+        others = evaluate_files(
+            truth, detections, subset="test", **{**named, left: () if left != "ambiguous" else None}
+        )
+        assert others.average() != expected.average(), left
+
+
 def test_stage_one_alone_is_the_model_trained_without_stage_two(data: Path, trained: Path) -> None:
     """Its detections before stage 2 are what a run of stages: 1 with the same seed finds."""
     folder = data.parent / "first stage"
@@ -132,6 +172,12 @@ def test_bad_input_is_told_in_one_line(data: Path, trained: Path, said, tmp_path
     (tmp_path / "gt.json").write_text('{"database": {}}')
     message = said(*usual, "--data", data, "--ground-truth", tmp_path / "gt.json")
     assert "holds no segment of these recordings" in message
+    assert "leaves out every recording" in said(
+        *usual, "--data", data, "--exclude", "test_000,test_001,test_002"
+    )
+    (tmp_path / "stretches.txt").write_text("test_000 5\n")
+    message = said(*usual, "--data", data, "--ambiguous", tmp_path / "stretches.txt")
+    assert "stretches.txt:1: 'test_000 5' is not 'video start end'" in message
     assert "there is no such video, folder or list" in said(
         *usual, "--data", data, "--videos", tmp_path / "no"
     )

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,41 +13,22 @@ from rich.progress import track
 
 import hrpro
 from hrpro.config import Config
-from hrpro.core.annotations import Click, Detections
-from hrpro.core.errors import ConfigError, DataError, HRProError, RunError
-from hrpro.core.timeline import Timeline
-from hrpro.data.features import FeatureFile
-from hrpro.data.folder import Dataset, open_dataset
-from hrpro.data.formats.activitynet import read_ground_truth
+from hrpro.core.annotations import Detections
+from hrpro.core.errors import ConfigError, HRProError, RunError
 from hrpro.data.formats.jsonfile import read_json
 from hrpro.data.training_set import Recording
 from hrpro.localizer import HRPro
+from hrpro.metrics.ambiguous import Stretches, read_ambiguous, without_ambiguous
 from hrpro.model_folder import DESCRIPTION, FOLDER, fingerprint
-from hrpro.predictions import located, origin_of
-from hrpro.report.collect import RunResult, Subject, Traces, Truth
+from hrpro.predictions import located
+from hrpro.report.collect import RunResult, Subject, Traces
 from hrpro.report.curves import read_logs
 from hrpro.report.export import FORMATS
 from hrpro.report.page import plotly_script
 from hrpro.report.write import write_report
+from hrpro.report_data import Material, of_dataset, of_videos, subject_of
 from hrpro.runs import check_features, check_writable, pick_device
-from hrpro.video.extract import extract
-from hrpro.video.sources import by_name, find_videos
-from hrpro.video.store import SUFFIX, read_about
 from hrpro.video.vectors import VideoFeatures
-from hrpro.videos import clicked_videos
-
-FEATURES, VIDEOS = "features", "videos"
-
-
-@dataclass(frozen=True)
-class Material:
-    """Recordings, their snippet grid, their video files by id, and the dataset they are of (None: videos)."""
-
-    recordings: Sequence[Recording]
-    timeline: Timeline
-    files: Mapping[str, Path]
-    dataset: Dataset | None
-    remarks: Sequence[str] = ()
 
 
 def report(
@@ -61,6 +40,9 @@ def report(
     videos: Path | None = None,
     clicks: Path | None = None,
     ground_truth: Path | None = None,
+    exclude: Collection[str] = (),
+    ambiguous: Path | None = None,
+    drop_labels: Collection[str] = (),
     figures: Path | None = None,
     format: str = "png",
     device: str = "auto",
@@ -70,8 +52,10 @@ def report(
 
     data: dataset folder, of which ``split`` is reported; else ``videos`` are, with the features in the first
     run's folder (extracted there for those that have none yet). videos: files to link to, DATA/videos by
-    default. ground_truth: by default the dataset's own. figures: folder for them as ``format``. Raises
-    ConfigError, DataError or RunError before the work where it can.
+    default. ground_truth: by default the dataset's own. exclude, ambiguous, drop_labels: as of
+    ``evaluate_files``, so that the figures are those of the same evaluation; what is excluded is not shown
+    either. figures: folder for them as ``format``. Raises ConfigError, DataError or RunError before the work
+    where it can.
     """
     plotly_script()
     check_writable(out)
@@ -79,118 +63,36 @@ def report(
         raise ConfigError(f"must be one of {', '.join(FORMATS)}, not {format!r}", where="--format")
     models = {folder: HRPro.load(folder, device=pick_device(device)) for folder in runs}
     if data is not None:
-        material = _of_dataset(data, split, videos)
+        material = of_dataset(data, split, videos)
     elif videos is not None:
-        material = _of_videos(videos, runs[0], models[runs[0]], quiet)
+        material = of_videos(videos, runs[0], models[runs[0]], quiet)
     else:
         raise ConfigError("report needs --data DIR or --videos DIR")
-    subject = _subject(material, split if data else None, data or videos, clicks, ground_truth)
+    material = material.without(exclude)
+    named = (clicks, ground_truth, drop_labels)
+    subject = subject_of(material, split if data else None, data or videos, *named)
+    stretches = _stretches(ambiguous, subject)
+    if drop_labels and subject.truth is None:
+        raise ConfigError("there is no ground truth to judge by", where="--drop-labels")
     results = [
-        _result(name, folder, models[folder], material, quiet)
+        _result(name, folder, models[folder], material, stretches, quiet)
         for name, folder in zip(_names(runs), runs, strict=True)
     ]
     return write_report(subject, results, out, figures=figures, format=format)
 
 
-def _of_dataset(data: Path, split: str, videos: Path | None) -> Material:
-    dataset = open_dataset(data)
-    recordings = dataset.recordings(split)
-    beside = data / VIDEOS if (data / VIDEOS).is_dir() else None
-    files: dict[str, Path] = {}
-    if videos or beside:
-        try:
-            named = by_name(find_videos(videos or str(beside)))
-        except DataError:
-            if videos:
-                raise
-            named = {}
-        found = ((item.id, named.get(item.id)) for item in recordings)
-        files = {id: source.path for id, source in found if source and source.remote is None}
-    without = len(recordings) - len(files)
-    remarks = [f"{without} of {len(recordings)} recordings have no video file."] if videos and without else []
-    return Material(recordings, dataset.layout.timeline, files, dataset, remarks)
+def _stretches(file: Path | None, subject: Subject) -> Stretches:
+    """Of the videos whose truth is known."""
+    if file is None:
+        return {}
+    if subject.truth is None:
+        raise ConfigError("there is no ground truth to judge by", where="--ambiguous")
+    return {id: spans for id, spans in read_ambiguous(file).items() if id in subject.truth}
 
 
-def _of_videos(videos: Path, run: Path, model: HRPro, quiet: bool) -> Material:
-    origin, folder = origin_of(model), run / FEATURES
-    sources = {source.id: source for source in find_videos(videos)}
-    made = extract(
-        list(sources.values()), folder, backbone=origin.backbone, options=origin.options, quiet=quiet
-    )
-    recordings, remarks = [], []
-    for entry in made:
-        path = folder / f"{entry.id}{SUFFIX}"
-        about = None if entry.state == "failed" else read_about(path)
-        if about is None:
-            remarks.append(f"{entry.id} could not be read: {entry.reason}")
-        else:
-            recordings.append(Recording(entry.id, FeatureFile(path), about.timeline, about.duration))
-    if not recordings:
-        raise DataError("not one of the videos could be read", where=videos)
-    files = {id: source.path for id, source in sources.items() if source.remote is None}
-    return Material(recordings, recordings[0].timeline, files, None, remarks)
-
-
-def _subject(
-    material: Material, split: str | None, where: Path | None, clicks: Path | None, truth: Path | None
-) -> Subject:
-    assert where is not None
-    ids = [item.id for item in material.recordings]
-    known, remarks = _truth(material, ids, truth)
-    clicked, training = _clicks(material, split, where, clicks)
-    return Subject(
-        name=where.absolute().name,
-        split=split,
-        seconds={item.id: item.seconds for item in material.recordings},
-        clicks=clicked,
-        truth=known,
-        files=material.files,
-        training=training,
-        remarks=[*material.remarks, *remarks],
-    )
-
-
-def _truth(material: Material, ids: Sequence[str], file: Path | None) -> tuple[Truth | None, list[str]]:
-    """True segments of the recordings that the file knows; DataError if a file that was named knows none."""
-    own = None if material.dataset is None else material.dataset.ground_truth_path
-    path = file or own
-    left_out = "what needs the true segments is left out"
-    if path is None:
-        return None, [f"There is no ground truth, so {left_out}."]
-    stored = read_ground_truth(path).videos
-    known = {id: stored[id] for id in ids if id in stored}
-    if not any(known.values()):
-        what = "holds no segment of these recordings"
-        if file is not None:
-            raise DataError(what, where=path, mend="check the ids, or name another file with --ground-truth")
-        return None, [f"{path.name} {what}, so {left_out}."]
-    without = len(ids) - len(known)
-    return known, [f"{without} of {len(ids)} recordings are not in {path.name}, and not evaluated."] * bool(
-        without
-    )
-
-
-def _clicks(
-    material: Material, split: str | None, where: Path, table: Path | None
-) -> tuple[dict[str, tuple[Click, ...]], dict[str, int]]:
-    """Clicks in the recordings, and how many each class had in the split train, where these can be known."""
-    dataset = material.dataset
-    if dataset is None:
-        if table is None:
-            return {}, {}
-        held: dict[str, list[Click]] = {}
-        for id, row in clicked_videos(where, table).rows:
-            held.setdefault(id, []).append(Click(row.time, row.label))
-        return {id: tuple(sorted(each, key=lambda c: c.time)) for id, each in held.items()}, {}
-    assert split is not None
-    if table is None and dataset.layout.clicks is None:
-        return {}, {}
-    own = dataset.clicks(table, split)
-    taught = {} if "train" not in dataset.splits else dataset.clicks(table, "train")
-    return own, dict(Counter(click.label for each in taught.values() for click in each))
-
-
-def _result(name: str, folder: Path, model: HRPro, material: Material, quiet: bool) -> RunResult:
+def _result(
+    name: str, folder: Path, model: HRPro, material: Material, stretches: Stretches, quiet: bool
+) -> RunResult:
     check_features(material.recordings, material.timeline, model)
     by_id = {item.id: item for item in material.recordings}
     alone = None if model.instance is None else model.stage_one()
@@ -215,6 +117,9 @@ def _result(name: str, folder: Path, model: HRPro, material: Material, quiet: bo
             where = error.where or item.features.path
             raise type(error)(error.what, where=where, mend=error.mend) from error
 
+    found, removed = without_ambiguous(found, stretches)
+    before, _ = without_ambiguous(before, stretches)
+
     def traces(id: str) -> Traces:
         item = by_id[id]
         assert model.snippet is not None
@@ -232,6 +137,7 @@ def _result(name: str, folder: Path, model: HRPro, material: Material, quiet: bo
         logs=read_logs(folder / "logs"),
         found=found,
         before=None if alone is None else before,
+        ambiguous=removed,
         traces=traces,
     )
 
@@ -255,7 +161,7 @@ def _about(folder: Path, model: HRPro) -> dict[str, str]:
         "classes": str(len(model.classes)),
         "snippets": grid,
         "features made by": made,
-        "stages": "1" if model.instance is None else "2",
+        "stages": str(1 + (model.instance is not None) + (model.dense is not None)),
         "trained with": f"hrpro {stored['hrpro']}",
         "hrpro": hrpro.__version__,
         "Python": platform.python_version(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -58,6 +58,7 @@ class RunResult:
 
     before: what stage 1 alone finds (None: there is no other stage). usual: the defaults of its settings.
     logs: rows by the log's name. about: versions and such, in words. traces: P and A of one video.
+    ambiguous: how many detections were taken out before, as they touch an ambiguous stretch.
     """
 
     name: str
@@ -70,6 +71,7 @@ class RunResult:
     found: Mapping[str, Detections]
     before: Mapping[str, Detections] | None
     traces: Callable[[str], Traces]
+    ambiguous: int = 0
 
     def shown(self) -> dict[str, Detections]:
         """The detections that are worth showing: those that reach the model's own score."""
@@ -115,7 +117,8 @@ class Result:
 
     @cached_property
     def detection(self) -> MAPResult:
-        return mean_average_precision(self.truth, self.run.found, TIOUS)
+        made = mean_average_precision(self.truth, self.run.found, TIOUS)
+        return replace(made, coverage=replace(made.coverage, ambiguous_detections=self.run.ambiguous))
 
     @cached_property
     def diagnosis(self) -> Diagnosis:

@@ -1,8 +1,8 @@
 """What of a page is too faint to be read or found: WCAG 2.2 AA, by the colours that the browser computed.
 
-Text 4.5:1, large text 3:1 (1.4.3); symbols of buttons without words, outlines of fields, and focus rings
-3:1 (1.4.11, 2.4.13). What lies over the film is judged on black and on white. Left out, as there: what is
-disabled, and what shows nothing.
+Text 4.5:1, large text 3:1 (1.4.3); symbols of buttons without words, outlines of fields, marks in the colour
+of a class, and focus rings 3:1 (1.4.11, 2.4.13). What lies over the film is judged on black and on white.
+Left out, as there: what is disabled, and what shows nothing.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 # A canvas reads every notation of a colour, color-mix() and light-dark() too.
-_SCRIPT = """() => {
+MEASURE = """() => {
   const pen = new OffscreenCanvas(1, 1).getContext("2d", {willReadFrequently: true});
   const read = (colour) => {
     pen.clearRect(0, 0, 1, 1);
@@ -78,6 +78,13 @@ _FAINT = """() => {
     if (part.placeholder && !part.value) {
       check("placeholder", contrast(getComputedStyle(part, "::placeholder").color, part, part), least, part);
     }
+    if (part.matches(".dot, .class-dot, .bars-bar")) {  // of any colour, hence known by their outlines
+      const {backgroundColor, boxShadow} = style(part);
+      const [outline] = boxShadow.match(/^\\w+\\([^)]*\\)/) ?? [backgroundColor];
+      const room = part.parentElement;
+      const seen = [backgroundColor, outline].map((one) => contrast(one, room, room));
+      check("mark", Math.max(...seen), 3, part);
+    }
     if (part.matches("button svg")) check("symbol", contrast(color, part, part), 3, part.parentElement);
     const field = value || part.matches("textarea, .button");
     const plain = style(part).borderTopColor;
@@ -90,7 +97,7 @@ _FAINT = """() => {
     }
   }
   return faint;
-}""".replace("SCRIPT", _SCRIPT)
+}""".replace("SCRIPT", MEASURE)
 
 _RINGS = """() => {
   const {contrast, style, shown, idle, say} = (SCRIPT)();
@@ -110,7 +117,7 @@ _RINGS = """() => {
   }
   document.activeElement?.blur();
   return {faint, rings};
-}""".replace("SCRIPT", _SCRIPT)
+}""".replace("SCRIPT", MEASURE)
 
 
 def faint(page: Any) -> list[str]:

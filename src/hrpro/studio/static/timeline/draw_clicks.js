@@ -1,5 +1,5 @@
 /** Clicks: pins in their class's colour with its key; where they would cover each other, columns of how many. */
-import { inkOn } from "./colours.js";
+import { inkOn, strong } from "./colours.js";
 
 export const RADIUS = 8; // px of a pin's head
 const CROWDED = 0.5; // pins per pixel from which columns say more
@@ -20,7 +20,7 @@ export function drawClicks(pen, lane, view, colours, { clicks, classes }) {
   const seen = between(clicks, view.start - 20 / view.scale, view.end + 20 / view.scale);
   pen.fillStyle = colours.sunken;
   pen.fillRect(0, lane.y, view.width, lane.h);
-  if (seen.length > CROWDED * view.width) drawColumns(pen, lane, view, seen, classes);
+  if (seen.length > CROWDED * view.width) drawColumns(pen, lane, view, colours, seen, classes);
   else drawPins(pen, lane, view, colours, seen, classes);
 }
 
@@ -29,7 +29,7 @@ function drawPins(pen, lane, view, colours, seen, classes) {
   pen.textAlign = "center";
   pen.textBaseline = "middle";
   pen.font = `700 10px ${colours.font}`;
-  // One path per class: state changes of the canvas cost more than lines.
+  // Class by class: state changes of the canvas cost more than lines.
   const groups = new Map();
   for (const click of seen) {
     if (!groups.has(click.class)) groups.set(click.class, []);
@@ -38,33 +38,32 @@ function drawPins(pen, lane, view, colours, seen, classes) {
   for (const [id, group] of groups) {
     const one = classes.get(id);
     const color = one?.color ?? "#808080";
+    const edge = strong(color, colours);
     const y = headY(lane, one?.place ?? 0);
+    pen.strokeStyle = edge;
+    pen.lineWidth = 2;
     for (const click of group) {
-      pen.globalAlpha = click.pending ? 0.45 : 1;
-      pen.strokeStyle = pen.fillStyle = color;
       const x = view.x(click.time);
-      pen.lineWidth = 2;
+      if (click.pending) pen.setLineDash([3, 2]);
       pen.beginPath();
       pen.moveTo(x, y);
       pen.lineTo(x, lane.y + lane.h);
       pen.stroke();
       pen.beginPath();
       pen.arc(x, y, small ? 4 : RADIUS, 0, 2 * Math.PI);
-      if (click.pending) {
-        pen.setLineDash([3, 2]);
-        pen.stroke();
-        pen.setLineDash([]);
-      } else pen.fill();
+      pen.fillStyle = color;
+      if (!click.pending) pen.fill();
+      if (click.pending || edge !== color) pen.stroke();
+      if (click.pending) pen.setLineDash([]);
       if (!small && !click.pending && one?.key) {
         pen.fillStyle = inkOn(color);
         pen.fillText(one.key, x, y + 0.5);
       }
     }
   }
-  pen.globalAlpha = 1;
 }
 
-function drawColumns(pen, lane, view, seen, classes) {
+function drawColumns(pen, lane, view, colours, seen, classes) {
   const columns = new Map();
   let most = 1;
   for (const click of seen) {
@@ -80,7 +79,7 @@ function drawColumns(pen, lane, view, seen, classes) {
     let y = lane.y + lane.h;
     for (const [id, count] of counts) {
       const part = (tall * count) / counts.total;
-      pen.fillStyle = classes.get(id)?.color ?? "#808080";
+      pen.fillStyle = strong(classes.get(id)?.color ?? "#808080", colours);
       pen.fillRect(column * COLUMN, y - part, COLUMN - 0.5, part);
       y -= part;
     }

@@ -1,4 +1,5 @@
 /** The model's curves: attention A as a grey ground, activation P of each class as a line; peaks survive any zoom. */
+import { strong, VEIL } from "./colours.js";
 
 const FAINT = 0.05; // classes that nowhere in sight reach this are not drawn
 
@@ -8,20 +9,26 @@ export function drawCurves(pen, lane, view, colours, { activations, colourOf }) 
   const { attention, activation, classes } = activations;
   const trace = (values) => curve(values, activations, view);
   pen.fillStyle = colours.muted;
-  pen.globalAlpha = 0.22;
+  pen.globalAlpha = VEIL;
   const ground = trace(attention);
   if (ground.length) fillUnder(pen, lane, ground);
   pen.globalAlpha = 1;
-  pen.lineWidth = 1.5;
   pen.lineJoin = "round";
+  pen.lineWidth = 1.5;
+  pen.strokeStyle = colours.muted;
+  line(pen, lane, ground);
   activation.forEach((values, index) => {
     const points = trace(values);
     if (!points.some(([, value]) => value >= FAINT)) return;
-    pen.strokeStyle = colourOf(classes[index]);
-    pen.beginPath();
-    points.forEach(([x, value], at) => (at ? pen.lineTo(x, level(lane, value)) : pen.moveTo(x, level(lane, value))));
-    pen.stroke();
+    pen.strokeStyle = strong(colourOf(classes[index]), colours, "veiled");
+    line(pen, lane, points);
   });
+}
+
+function line(pen, lane, points) {
+  pen.beginPath();
+  points.forEach(([x, value], at) => (at ? pen.lineTo(x, level(lane, value)) : pen.moveTo(x, level(lane, value))));
+  pen.stroke();
 }
 
 const level = (lane, value) => lane.y + lane.h - 1 - Math.min(1, Math.max(0, value)) * (lane.h - 3);

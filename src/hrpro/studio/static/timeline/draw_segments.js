@@ -1,7 +1,8 @@
-/** Segments as bars: predicted (as strong as they are sure), verified (full), ground truth (outlined). */
-import { inkOn } from "./colours.js";
+/** Segments as outlined bars: predicted (as full as they are sure), verified (full), ground truth (nearly empty). */
+import { inkOn, strong } from "./colours.js";
 import { ROW } from "./layout.js";
 
+const LINE = 1.5; // px of an outline
 const NARROW = 46; // px from which a name fits
 const FAINT = 0.25; // of any colour, and the page's text is read on it
 
@@ -11,9 +12,8 @@ export function drawPredicted(pen, lane, view, colours, { predicted, classes }) 
     if (item.end < view.start || item.start > view.end) continue;
     const color = classes.get(item.class)?.color ?? "#808080";
     const rejected = item.verdict === "rejected";
-    pen.globalAlpha = rejected ? 0.18 : 0.3 + 0.7 * Math.min(1, item.score);
-    bar(pen, view, item, lane.y + row * ROW, ROW - 1, color);
-    pen.globalAlpha = 1;
+    const fill = rejected ? 0.18 : 0.3 + 0.7 * Math.min(1, item.score);
+    bar(pen, view, item, lane.y + row * ROW, ROW - 1, color, fill, rejected ? null : strong(color, colours));
     if (rejected) strike(pen, view, item, lane.y + row * ROW + ROW / 2, colours.muted);
     else if (item.verdict) mark(pen, view, item, lane.y + row * ROW, colours.text);
   }
@@ -24,9 +24,9 @@ export function drawVerified(pen, lane, view, colours, { segments, classes }) {
   for (const one of segments) {
     if (one.end < view.start || one.start > view.end) continue;
     const color = classes.get(one.class)?.color ?? "#808080";
-    pen.globalAlpha = one.pending ? FAINT : 1;
-    bar(pen, view, one, lane.y + 1, lane.h - 2, color);
-    pen.globalAlpha = 1;
+    pen.setLineDash(one.pending ? [3, 2] : []);
+    bar(pen, view, one, lane.y + 1, lane.h - 2, color, one.pending ? FAINT : 1, strong(color, colours));
+    pen.setLineDash([]);
     name(pen, view, one, lane, classes.get(one.class)?.name, one.pending ? colours.text : inkOn(color), colours);
   }
 }
@@ -36,14 +36,7 @@ export function drawTruth(pen, lane, view, colours, { truth, colourOf }) {
   for (const one of truth) {
     if (one.end < view.start || one.start > view.end) continue;
     const color = colourOf(one.label);
-    const [x, w] = extent(view, one);
-    pen.globalAlpha = FAINT;
-    pen.fillStyle = color;
-    pen.fillRect(x, lane.y + 1, w, lane.h - 2);
-    pen.globalAlpha = 1;
-    pen.strokeStyle = color;
-    pen.lineWidth = 1.5;
-    pen.strokeRect(x + 0.75, lane.y + 1.75, Math.max(0.5, w - 1.5), lane.h - 3.5);
+    bar(pen, view, one, lane.y + 1, lane.h - 2, color, FAINT, strong(color, colours));
     name(pen, view, one, lane, one.label, colours.text, colours);
   }
 }
@@ -58,13 +51,24 @@ function extent(view, one) {
   return [left, Math.max(1.5, Math.min(view.width + 4, view.x(one.end)) - left)];
 }
 
-function bar(pen, view, one, y, h, color) {
+/** Filled as much as ``fill`` with its colour; what is too narrow for an outline is all outline. */
+function bar(pen, view, one, y, h, color, fill, edge) {
   const [x, w] = extent(view, one);
-  pen.fillStyle = color;
-  if (w < 6) return pen.fillRect(x, y, w, h);
+  if (edge && w <= 2 * LINE) {
+    pen.fillStyle = edge;
+    return pen.fillRect(x, y, w, h);
+  }
   pen.beginPath();
-  pen.roundRect(x, y, w, h, 3);
+  if (w < 6) pen.rect(x + LINE / 2, y + LINE / 2, w - LINE, h - LINE);
+  else pen.roundRect(x + LINE / 2, y + LINE / 2, w - LINE, h - LINE, 3);
+  pen.globalAlpha = fill;
+  pen.fillStyle = color;
   pen.fill();
+  pen.globalAlpha = 1;
+  if (!edge) return;
+  pen.strokeStyle = edge;
+  pen.lineWidth = LINE;
+  pen.stroke();
 }
 
 function name(pen, view, one, lane, text, ink, colours) {

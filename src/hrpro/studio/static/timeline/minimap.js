@@ -1,5 +1,6 @@
 /** The whole recording in one strip: where the clicks are, and the stretch in sight; drag it along. */
 import { h } from "../dom.js";
+import { strong } from "./colours.js";
 
 const COLUMN = 2; // px
 
@@ -25,7 +26,7 @@ export function createMinimap(view, { clicks, classes, playhead, colours }) {
       if (last.get(click.class) === column) continue;
       last.set(click.class, column);
       const one = classes().get(click.class);
-      pen.fillStyle = one?.color ?? "#808080";
+      pen.fillStyle = strong(one?.color ?? "#808080", colours());
       pen.fillRect(column * COLUMN, 3 + ((one?.place ?? 0) % 3) * 4, COLUMN, 5);
     }
     if (!view.whole) drawWindow(x(view.start), Math.max(6, x(view.span)), height);

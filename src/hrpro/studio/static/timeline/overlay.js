@@ -1,5 +1,6 @@
 /** What moves over the still lanes: playhead, selection, the thing being dragged. Drawn alone, so playing is cheap. */
 import { exactTime } from "../clock.js";
+import { strong } from "./colours.js";
 import { headY, RADIUS } from "./draw_clicks.js";
 import { ROW } from "./layout.js";
 
@@ -9,7 +10,7 @@ export function drawOverlay(pen, scene, { playhead, selection, drag, focused }) 
   const chosen = selection && find(scene, selection);
   if (chosen && drag?.id !== selection.id) outline(pen, scene, selection.kind, chosen, focused);
   if (drag) {
-    const color = classes.get(drag.item.class)?.color ?? colours.accent;
+    const color = classes.get(drag.item.class)?.color ?? "#808080";
     if (drag.kind === "click") {
       pin(pen, scene, { ...drag.item, time: drag.time }, color);
     } else {
@@ -18,6 +19,9 @@ export function drawOverlay(pen, scene, { playhead, selection, drag, focused }) 
       pen.fillStyle = color;
       pen.fillRect(view.x(drag.start), lane.y, (drag.end - drag.start) * view.scale, lane.h);
       pen.globalAlpha = 1;
+      pen.strokeStyle = strong(color, colours);
+      pen.lineWidth = 1.5;
+      pen.strokeRect(view.x(drag.start), lane.y + 1, (drag.end - drag.start) * view.scale, lane.h - 2);
     }
   }
   const x = Math.round(view.x(playhead)) + 0.5;
@@ -62,18 +66,24 @@ function outline(pen, { view, plan, colours, classes }, kind, chosen, focused) {
   pen.stroke();
 }
 
-function pin(pen, { view, plan, classes }, click, color) {
+function pin(pen, { view, plan, classes, colours }, click, color) {
   const x = view.x(click.time);
   const y = headY(plan.by.clicks, classes.get(click.class)?.place ?? 0);
-  pen.strokeStyle = pen.fillStyle = color;
-  pen.lineWidth = 2;
+  const edge = strong(color, colours);
   pen.beginPath();
   pen.moveTo(x, 24);
   pen.lineTo(x, plan.height);
-  pen.stroke();
+  // It crosses the pictures too, so it brings its ground along.
+  for (const [ink, width] of [[colours.sunken, 4], [edge, 2]]) {
+    pen.strokeStyle = ink;
+    pen.lineWidth = width;
+    pen.stroke();
+  }
   pen.beginPath();
   pen.arc(x, y, RADIUS + 2, 0, 2 * Math.PI);
+  pen.fillStyle = color;
   pen.fill();
+  pen.stroke();
 }
 
 function label(pen, { view, colours }, x, text) {

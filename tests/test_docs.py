@@ -12,13 +12,15 @@ import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 from xml.etree import ElementTree
 
 import pytest
 
+from hrpro.cli import parse
 from hrpro.config import Config
 from hrpro.data.formats.registry import FORMATS
-from hrpro.options import parse
+from studio_browser import chromium
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -128,11 +130,35 @@ def test_it_loads_nothing_from_elsewhere(site: Path) -> None:
         assert not loads.findall(page.read_text(encoding="utf-8")), page.relative_to(site)
 
 
+def test_its_search_works_from_the_disk(site: Path) -> None:
+    sync_api = pytest.importorskip("playwright.sync_api", reason="needs Playwright, of hrpro[dev]")
+    executable = chromium()
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+        page = browser.new_page()
+        page.set_default_timeout(120_000)  # busy machines; the index is put together first
+        said: list[str] = []
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("request", lambda asked: said.append(asked.url) if asked.url.startswith("http") else None)
+        for start in ("index.html", "command/report.html"):  # from the top, and from a folder
+            page.goto((site / start).as_uri())
+            page.get_by_role("textbox", name="Search").fill("soft-NMS")
+            found = page.locator(".md-search-result__link")
+            found.first.wait_for()
+            assert page.locator(".md-search-result__meta").inner_text().split()[0].isdigit()
+            assert "soft-nms" in page.locator(".md-search-result__list").inner_text().lower()
+            found.first.click()
+            page.wait_for_url("file://**")
+            assert Path(unquote(urlsplit(page.url).path)).is_file()
+        browser.close()
+    assert said == []
+
+
 def verbs() -> list[str]:
-    """The verbs that ``parse`` puts together."""
-    source = ast.parse((ROOT / "src/hrpro/options.py").read_text(encoding="utf-8"))
-    (loop,) = [n for n in ast.walk(source) if isinstance(n, ast.For) and ast.unparse(n.target) == "tell"]
-    return [name.strip("(), ").lstrip("_") for name in ast.unparse(loop.iter).split(",") if name.strip("() ")]
+    """The verbs that have a module."""
+    rooms = [path for path in (ROOT / "src/hrpro/verbs").glob("*.py") if "main" in definitions(path)]
+    assert len(rooms) > 8
+    return sorted(path.stem for path in rooms)
 
 
 def options(verb: str) -> list[str]:

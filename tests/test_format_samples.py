@@ -100,7 +100,7 @@ EXPECTED: dict[str, tuple[str, dict[str, Video], tuple[str, ...]]] = {
     "fiftyone.json": (
         "fiftyone",
         {
-            "kitchen": Video((), (Detection(0, 1, "stir", 0.5), Segment(1.5, 4.25, "pour"))),
+            "kitchen": Video((), (Detection(0, 0.96, "stir", 0.5), Segment(1.5, 4.25, "pour"))),
             "garden": Video(),
         },
         ("not read: 1 attribute",),

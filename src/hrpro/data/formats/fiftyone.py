@@ -1,8 +1,9 @@
 """FiftyOne's temporal detections: ``labels.json`` of a FiftyOneTemporalDetectionDataset.
 
 A detection's span is ``timestamps`` [start, stop] in seconds, which are written, or ``support`` [first,
-last] in frames counted from 1, the last one inside. Its label is text, or a place in ``classes`` where
-there is such a list.
+last] in frames counted from 1, each standing for the moment at which it begins: so FiftyOne's own
+``from_timestamps`` and ``to_timestamps`` take them, the last one too. Its label is text, or a place in
+``classes`` where there is such a list.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def read(source: Source) -> Annotations:
                 first, last = pair(row.get("support"), f"{where}.support")
                 fps = source.fps(video, where)
                 start = (number(first, "the first frame", where) - 1) / fps
-                end = number(last, "the last frame", where) / fps
+                end = (number(last, "the last frame", where) - 1) / fps
             found.segment(video, start, end, label, where, row.get("confidence"))
             found.leave_out("attribute", len(mapping(row.get("attributes") or {}, f"{where}.attributes")))
     return found.finish()

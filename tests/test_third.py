@@ -114,6 +114,16 @@ def test_what_it_finds_joins_the_others_by_its_weight(trained, tmp_path):
     assert of_weight[4.0].scores.max() > of_weight[0.0].scores.max()
 
 
+def test_snippets_alone_are_said_as_with_positions(trained):
+    training_set, model, _ = trained
+    features_td = training_set.recordings[0].features.read_float32()
+    whole, part = (model.dense.said(features_td, positions=positions) for positions in (True, False))
+    assert len(whole.found)
+    assert not len(part.found)
+    assert part.snippet_tc.tobytes() == whole.snippet_tc.tobytes()
+    assert part.embedded_td.tobytes() == whole.embedded_td.tobytes()
+
+
 def test_p_is_mixed(trained):
     training_set, model, _ = trained
     features_td = training_set.recordings[0].features.read_float32()

@@ -44,7 +44,7 @@ class Config:
     lacp: LACPConfig = field(default_factory=LACPConfig)
     cola: ColaConfig = field(default_factory=ColaConfig)
     full: DenseConfig = field(default_factory=DenseConfig)
-    dense: DenseConfig = field(default_factory=lambda: DenseConfig(members=1))
+    dense: DenseConfig = field(default_factory=lambda: DenseConfig(members=1, exemplar_weight=0.0))
 
     def __post_init__(self) -> None:
         known = method_of(self.method)

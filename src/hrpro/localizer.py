@@ -152,8 +152,10 @@ class HRPro:
     def detect(self, features_td: NDArray[np.float32], scores: SnippetScores) -> Detections:
         """As ``predict``, from stage-1 scores, in snippet coordinates."""
         config = self._config()
-        said = None if self.dense is None else self.dense.said(features_td)
-        if said is not None:
+        trust, said = 0.0, None
+        if self.dense is not None:
+            trust = self.dense.position_weight
+            said = self.dense.said(features_td, positions=trust > 0)
             scores = mixed(scores, said, config.dense.snippet_weight)
         proposals = self.candidates(scores)
         segments, labels, ranks = proposals.segments, proposals.labels, proposals.oic
@@ -173,10 +175,10 @@ class HRPro:
                 )
             else:
                 ranks = proposals.oic + weight * refined.completeness
-        if said is not None and self.dense is not None and self.dense.position_weight:
+        if said is not None and trust:
             segments = np.concatenate([segments, said.found.segments])
             labels = np.concatenate([labels, said.found.labels])
-            ranks = np.concatenate([ranks, self.dense.position_weight * said.found.oic])
+            ranks = np.concatenate([ranks, trust * said.found.oic])
         rule = config.suppress
         kept, final = soft_nms(
             segments, ranks, labels, sigma=rule.sigma, floor=rule.floor, limit=rule.limit or None

@@ -100,34 +100,37 @@ class DenseNetwork(nn.Module):
         for layer in (self.classify.read, self.snippet):
             nn.init.constant_(layer.bias, _SELDOM)
 
-    def forward(self, features_td: Tensor, lengths: Sequence[int]) -> DenseOutput:
-        """X [sum T, D] float32, recordings of ``lengths`` end to end."""
+    def forward(self, features_td: Tensor, lengths: Sequence[int], *, positions: bool = True) -> DenseOutput:
+        """X [sum T, D] float32, recordings of ``lengths`` end to end.
+
+        positions False: only what snippets need is computed, and there are no positions, N = 0.
+        """
         x = F.gelu(self.project(self._drop_input((features_td - self.mean) / self.deviation, lengths)))
         x, valid = self._rows(x, lengths)
         x = F.gelu(self.embed_norm(x + convolved(self.embed, x))) * valid[..., None]
         for block in self.stem:
             x = block(x, valid)
+        fine = valid
+        embedded = read = self.norms[0](x) * valid[..., None]
         logits, distances, masks = [], [], []
-        embedded = read = x
-        for level, norm in enumerate(self.norms):
+        for level, norm in enumerate(self.norms if positions else ()):
             if level:
                 x, valid = halved(x, valid)
                 x = self.pyramid[level - 1](x, valid)
-            read = norm(x) * valid[..., None]
-            if not level:
-                embedded = read
+                read = norm(x) * valid[..., None]
             logits.append(self.classify(read))
             distances.append(F.softplus(self.regress(read) * self.scale[level]))
             masks.append(valid)
-        mask = torch.cat(masks, 1)
-        fine_tc = self.snippet(dropout(embedded, self.config.dropout, self.training)).float()[masks[0]]
+        fine_tc = self.snippet(dropout(embedded, self.config.dropout, self.training)).float()[fine]
         by_snippet = (-1, self.config.upsample)
-        return DenseOutput(
-            embedded[masks[0]].unflatten(0, by_snippet).mean(1),
+        of_snippets = (
+            embedded[fine].unflatten(0, by_snippet).mean(1),
             fine_tc.unflatten(0, by_snippet).mean(1),
-            torch.cat(logits, 1)[mask],
-            torch.cat(distances, 1)[mask],
         )
+        if not positions:
+            return DenseOutput(*of_snippets, fine_tc[:0], fine_tc.new_zeros(0, 2))
+        mask = torch.cat(masks, 1)
+        return DenseOutput(*of_snippets, torch.cat(logits, 1)[mask], torch.cat(distances, 1)[mask])
 
     def _drop_input(self, x_td: Tensor, lengths: Sequence[int]) -> Tensor:
         """The same dimensions throughout a recording: neighbours cannot tell what a snippet lacks."""

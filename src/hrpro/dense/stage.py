@@ -24,6 +24,8 @@ from hrpro.proposals.generate import Proposals
 from hrpro.snippet.exemplars import NAMES, Exemplars
 from hrpro.training.loop import train
 
+_NONE = Proposals(np.zeros((0, 2)), np.zeros(0, np.int64), *np.zeros((2, 0)), np.zeros(0, np.int64))
+
 
 class Said(NamedTuple):
     """Of one recording: the part of each snippet that every class covers, snippet_tc [T, C] in [0, 1]; the
@@ -84,8 +86,11 @@ class DenseStage:
         return stage
 
     @torch.inference_mode()
-    def said(self, features_td: NDArray[np.floating]) -> Said:
-        """What it says of a recording of features [T, D], finite. DataError if D is another than its own."""
+    def said(self, features_td: NDArray[np.floating], *, positions: bool = True) -> Said:
+        """What it says of a recording of features [T, D], finite. DataError if D is another than its own.
+
+        positions False: no candidates, which costs a third.
+        """
         if features_td.ndim != 2 or features_td.shape[1] != self.dimension or len(features_td) == 0:
             raise DataError(
                 f"features must be [T, {self.dimension}] as in training, not {list(features_td.shape)}",
@@ -93,7 +98,7 @@ class DenseStage:
             )
         packed_td, lengths = pack([np.ascontiguousarray(features_td, np.float32)])
         packed_td = packed_td.to(self.networks[0].mean.device)
-        outputs = [made(packed_td, lengths) for made in self.networks]
+        outputs = [made(packed_td, lengths, positions=positions) for made in self.networks]
 
         def mean(parts: list[Tensor]) -> NDArray[np.float32]:
             return torch.stack(parts).float().mean(0).cpu().numpy()
@@ -102,9 +107,12 @@ class DenseStage:
         if self.exemplars is not None:
             alike_tc = self.exemplars.activation(np.asarray(features_td, np.float32))
             snippet_tc += np.float32(self.config.exemplar_weight) * (alike_tc - snippet_tc)
-        score_nc = mean([one.logits_nc.sigmoid() for one in outputs])
-        distances_n2 = mean([one.distances_n2 for one in outputs])
-        found = candidates(score_nc, distances_n2, len(features_td), self.config)
+        if positions:
+            score_nc = mean([one.logits_nc.sigmoid() for one in outputs])
+            distances_n2 = mean([one.distances_n2 for one in outputs])
+            found = candidates(score_nc, distances_n2, len(features_td), self.config)
+        else:
+            found = _NONE
         embedded_td = torch.cat([one.embedded_td for one in outputs], 1).float().cpu().numpy()
         return Said(snippet_tc, found, embedded_td)
 

@@ -24,7 +24,8 @@ from hrpro.proposals.generate import Proposals
 from hrpro.snippet.exemplars import NAMES, Exemplars
 from hrpro.training.loop import train
 
-_NONE = Proposals(np.zeros((0, 2)), np.zeros(0, np.int64), *np.zeros((2, 0)), np.zeros(0, np.int64))
+_EMPTY = np.zeros(0)
+_NONE = Proposals(_EMPTY.reshape(0, 2), np.zeros(0, np.int64), _EMPTY, _EMPTY, np.zeros(0, np.int64))
 
 
 class Said(NamedTuple):

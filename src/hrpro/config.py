@@ -25,6 +25,9 @@ from hrpro.training.config import TrainingConfig
 if TYPE_CHECKING:
     from hrpro.data.training_set import TrainingSet
 
+# Beside the other stages: quick to learn, to ask and to suppress.
+_THIRD = DenseConfig(members=1, exemplar_weight=0.0, candidates=5, min_score=0.01)
+
 
 @dataclass(frozen=True)
 class Config:
@@ -44,7 +47,7 @@ class Config:
     lacp: LACPConfig = field(default_factory=LACPConfig)
     cola: ColaConfig = field(default_factory=ColaConfig)
     full: DenseConfig = field(default_factory=DenseConfig)
-    dense: DenseConfig = field(default_factory=lambda: DenseConfig(members=1, exemplar_weight=0.0))
+    dense: DenseConfig = field(default_factory=lambda: _THIRD)
 
     def __post_init__(self) -> None:
         known = method_of(self.method)

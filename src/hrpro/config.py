@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from hrpro.data.training_set import TrainingSet
 
 # Beside the other stages: quick to learn, to ask and to suppress.
-_THIRD = DenseConfig(members=1, exemplar_weight=0.0, candidates=5, min_score=0.01)
+_THIRD = DenseConfig(members=1, candidates=5, min_score=0.01)
 
 
 @dataclass(frozen=True)

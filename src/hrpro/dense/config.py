@@ -59,7 +59,7 @@ class DenseConfig(TrainingConfig):
     """Part of the snippets' scores that comes from exemplars (``snippet/exemplars.py``; ours; 0: none)."""
     exemplars: int = 3000
     """Training snippets at most that recordings are compared with."""
-    snippet_weight: float = 0.15
+    snippet_weight: float = 0.2
     """Part of P that is what its snippets show, where it is a third stage; 0: none."""
     longish: float = 8.0
     """Where it is a third stage, the least median length of actions, in snippets, for its positions to be

@@ -70,7 +70,7 @@ def test_ground_truth_is_read_in_file_order(tmp_path: Path) -> None:
     fewer = read_ground_truth(path, subset="test", exclude=["b", "c", "e"], drop_labels={"x"})
     assert fewer.videos == {"a": (Segment(2, 2, "y"),)}
     assert fewer.excluded_unknown == ("c", "e")
-    with pytest.raises(DataError, match=r"gt\.json: database\.c: 'annotations' must be a list"):
+    with pytest.raises(DataError, match=r"gt\.json:1: database\.c: 'annotations' must be a list"):
         read_ground_truth(path)
     with pytest.raises(DataError, match=r"no subset 'train' \(the subsets are: TEST, Test, validation\)"):
         read_ground_truth(path, subset="train")
@@ -85,8 +85,8 @@ NUMBERS = [None, "1", True, float("nan"), float("inf"), -0.5, [1]]
         ('{"database": {\n  "a": }', r"not JSON at line 2, column 8"),
         ("", r"not JSON at line 1, column 1"),
         ("[" * 100_000, r"not JSON"),
-        ([], r"gt\.json: an object .* is a list"),
-        ({"data": {}}, r"gt\.json: database: .* is missing"),
+        ([], r"gt\.json:1: an object .* is a list"),
+        ({"data": {}}, r"gt\.json:1: database: .* is missing"),
         ({"database": []}, r"database: .* is a list"),
         ({"database": {"vid": None}}, r"database\.vid: .* is missing"),
         ({"database": {"vid": {"subset": "Test"}}}, r"database\.vid: 'annotations' must be a list"),
@@ -104,11 +104,11 @@ NUMBERS = [None, "1", True, float("nan"), float("inf"), -0.5, [1]]
         *[(database(duration=bad), r"database\.vid\.duration: seconds, 0 or more") for bad in NUMBERS],
         (
             '{"database": {"v": {"annotations": []},\n "v": {"annotations": []}}}',
-            r"the key 'v' appears twice",
+            r"gt\.json:2: the key 'v' appears twice",
         ),
     ],
 )
-def test_faults_of_ground_truth_name_file_and_key(content: Any, said: str, tmp_path: Path) -> None:
+def test_faults_of_ground_truth_name_file_line_and_key(content: Any, said: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=said) as caught:
         read_ground_truth(put(tmp_path / "gt.json", content))
     assert str(tmp_path / "gt.json") in str(caught.value)

@@ -1,4 +1,4 @@
-"""Broken files: each fault is one line with the file's line or key, in every format."""
+"""Broken files: each fault is one line with the file's line, in every format."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from hrpro.data.formats.registry import FORMATS, guess_source
 SAMPLES = Path(__file__).parent / "samples"
 SLOW = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 NAN, BEFORE, LESS = "finite number, not", "before it starts", "must not be negative"
+RANGE = ":6: [0].annotations[0].result[1].value.ranges"
 HTML = """<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>"""
 FILE = """<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]>"""
 
@@ -31,42 +32,43 @@ SWAPS = [
     ("seconds.csv", '"stir ""slowly"""', '"stir', "seconds.csv:3", "comma-separated"),
     ("sfnet.txt", "7.25, stir", "7.25", "sfnet.txt:3", "2 columns where 3"),
     ("lacp.csv", "175", "-175", "lacp.csv:3", "from 0 on"),
-    ("activitynet.json", "[1.5, 4.25]", "[4.25, 1.5]", "database.v_kitchen.annotations[0]", BEFORE),
-    ("activitynet.json", "[1.5, 4.25]", "[NaN, 4.25]", "database.v_kitchen.annotations[0]", "seconds, 0 or"),
-    ("activitynet.json", '"fps": 25', '"fps": -25', "database.v_kitchen", "positive number"),
-    ("activitynet.json", '"stir"', '" "', "database.v_kitchen.annotations[1]", "label is empty"),
-    ("activitynet.json", '"stir"', '"\\ud800"', "database.v_kitchen.annotations[1]", "U+D800"),
-    ("activitynet_results.json", "[1.0, 4.0]", "[4.0, 1.0]", "results.v_kitchen[1]", BEFORE),
-    ("activitynet_results.json", "[1.0, 4.0]", "[-1.0, 4.0]", "results.v_kitchen[1]", LESS),
-    ("via3_project.json", "[2.0]", "[NaN]", "metadata.1_aaaaaaaa", NAN),
-    ("via3_project.json", "[2.0]", "[-2.0]", "metadata.1_aaaaaaaa", LESS),
-    ("via3_project.json", "[2.0]", "[1, 2, 3]", "metadata.1_aaaaaaaa.z", "3 times where one or two"),
-    ("via3_project.json", "[6.5, 8.125]", "[8.5, 8.125]", "metadata.1_bbbbbbbb", BEFORE),
-    ("via3_project.json", '{"2": "0"}', '{"2": ""}', "metadata.1_aaaaaaaa", "has no text"),
-    ("via3_project.json", '["2"]', '["2", "1"]', "view.2", "a view of 2 files"),
-    ("via3_project.json", '"vid": "2"', '"vid": "7"', "metadata.2_eeeeeeee", "no view '7'"),
-    ("via3_project.json", '["2"]', '["9"]', "file.9", "an object {...} is expected here"),
+    ("activitynet.json", "[1.5, 4.25]", "[4.25, 1.5]", ":3: database.v_kitchen.annotations[0]", BEFORE),
+    (
+        "activitynet.json",
+        "[1.5, 4.25]",
+        "[NaN, 4.25]",
+        ":3: database.v_kitchen.annotations[0]",
+        "seconds, 0 or",
+    ),
+    ("activitynet.json", '"fps": 25', '"fps": -25', ":2: database.v_kitchen", "positive number"),
+    ("activitynet.json", '"stir"', '" "', ":3: database.v_kitchen.annotations[1]", "label is empty"),
+    ("activitynet.json", '"stir"', '"\\ud800"', ":3: database.v_kitchen.annotations[1]", "U+D800"),
+    ("activitynet_results.json", "[1.0, 4.0]", "[4.0, 1.0]", ":3: results.v_kitchen[1]", BEFORE),
+    ("activitynet_results.json", "[1.0, 4.0]", "[-1.0, 4.0]", ":3: results.v_kitchen[1]", LESS),
+    ("via3_project.json", "[2.0]", "[NaN]", ":13: metadata.1_aaaaaaaa", NAN),
+    ("via3_project.json", "[2.0]", "[-2.0]", ":13: metadata.1_aaaaaaaa", LESS),
+    ("via3_project.json", "[2.0]", "[1, 2, 3]", ":13: metadata.1_aaaaaaaa.z", "3 times where one or two"),
+    ("via3_project.json", "[6.5, 8.125]", "[8.5, 8.125]", ":14: metadata.1_bbbbbbbb", BEFORE),
+    ("via3_project.json", '{"2": "0"}', '{"2": ""}', ":13: metadata.1_aaaaaaaa", "has no text"),
+    ("via3_project.json", '["2"]', '["2", "1"]', ":18: view.2", "a view of 2 files"),
+    ("via3_project.json", '"vid": "2"', '"vid": "7"', ":17: metadata.2_eeeeeeee", "no view '7'"),
+    ("via3_project.json", '["2"]', '["9"]', ":9: file.9", "an object {...} is expected here"),
     ("via3_export.csv", "[6.5,8.125]", "[8.5,8.125]", "via3_export.csv:10", BEFORE),
     ("via3_export.csv", '"[2.0]"', '"[2.0"', "via3_export.csv:9 (temporal_coordinates)", "not JSON"),
     ("via3_export.csv", ",temporal_coordinates", ",temporal_segment_start", "via3_export.csv:8", "no column"),
     ("via3_export.csv", '["k', '[""a"",""k', "via3_export.csv:9", "several files"),
-    ("label_studio.json", '"start": 1,', '"start": 0,', "[0].annotations[0].result[1]", "from 1 on"),
-    ("label_studio.json", '"start": 1,', '"start": 1.5,', "[0].annotations[0].result[1]", "whole number"),
-    ("label_studio.json", '"start": 1,', '"start": 26,', "[0].annotations[0].result[1]", BEFORE),
-    ("label_studio.json", '"end": 25', '"end": null', "[0].annotations[0].result[1]", NAN),
-    ("label_studio.json", '"fps": 50', '"fps": 0', "[1].data.fps", "positive number"),
-    (
-        "label_studio.json",
-        '"ranges": [{"start": 1',
-        '"rages": [{"start": 1',
-        "result[1].ranges",
-        "a list [...]",
-    ),
+    ("label_studio.json", '"start": 1,', '"start": 0,', RANGE, "from 1 on"),
+    ("label_studio.json", '"start": 1,', '"start": 1.5,', RANGE, "whole number"),
+    ("label_studio.json", '"start": 1,', '"start": 26,', RANGE, BEFORE),
+    ("label_studio.json", '"end": 25', '"end": null', RANGE, NAN),
+    ("label_studio.json", '"fps": 50', '"fps": 0', ":9: [1].data.fps", "positive number"),
+    ("label_studio.json", '"ranges": [{"start": 1', '"rages": [{"start": 1', RANGE, "a list [...]"),
     ("elan.eaf", 'TIME_VALUE="4250"', 'TIME_VALUE="425"', "elan.eaf:16", BEFORE),
     ("elan.eaf", 'TIME_VALUE="4250"', 'TIME_VALUE="NaN"', "elan.eaf:12", NAN),
     ("elan.eaf", 'TIME_VALUE="1500"', 'TIME_VALUE="-1"', "elan.eaf:16", LESS),
     ("elan.eaf", 'TIME_SLOT_ID="ts5" TIME_VALUE="4250"', 'TIME_SLOT_ID="ts5"', "elan.eaf:16", "has no time"),
     ("elan.eaf", 'TIME_SLOT_ID="ts5"', 'TIME_SLOT_ID="ts9"', "elan.eaf:16", "no time slot 'ts5'"),
+    ("elan.eaf", "kitchen.mp4", "%00.mp4", "elan.eaf:4", "U+0000"),
     ("elan.eaf", "milliseconds", "PAL-frames", "elan.eaf:3", "PAL-frames"),
     ("elan.eaf", "</TIER>\n    <TIER LING", "</TEAR>\n    <TIER LING", "elan.eaf:20", "mismatched tag"),
     ("elan.eaf", "<ANNOTATION_DOCUMENT", HTML + "<ANNOTATION_DOCUMENT", "elan.eaf:2", "not accepted"),
@@ -91,15 +93,15 @@ SWAPS = [
     ("boris.tsv", "\tlook", "\t" + "x" * 200_000, "boris.tsv:4", "field larger than"),
     ("seconds.csv", "pour", "x" * 200_000, "seconds.csv:2", "field larger than"),
     ("via3_export.csv", "[6.5]", "[" + "6" * 200_000 + "]", "via3_export.csv:11", "field larger than"),
-    ("soccernet.json", '"12340"', '"-1"', "annotations[0]", LESS),
-    ("soccernet.json", '"12340"', '"NaN"', "annotations[0]", NAN),
-    ("soccernet.json", '"1 - 00:12"', '"00:12"', "annotations[0]", 'like "1 - 12:34"'),
-    ("soccernet.json", '"Goal"', "null", "annotations[0]", "label must be text"),
-    ("fiftyone.json", "[1.5, 4.25]", "[4.5, 4.25]", "labels.kitchen[1]", BEFORE),
-    ("fiftyone.json", "[1.5, 4.25]", "[1.5]", "labels.kitchen[1].timestamps", "[start, end]"),
-    ("fiftyone.json", "[1, 25]", "[0, 25]", "labels.kitchen[0]", LESS),
-    ("fiftyone.json", '"label": 1', '"label": 2', "labels.kitchen[0]", "list of 2 classes"),
-    ("fiftyone.json", "0.5", "NaN", "labels.kitchen[0]", NAN),
+    ("soccernet.json", '"12340"', '"-1"', ":2: annotations[0]", LESS),
+    ("soccernet.json", '"12340"', '"NaN"', ":2: annotations[0]", NAN),
+    ("soccernet.json", '"1 - 00:12"', '"00:12"', ":2: annotations[0]", 'like "1 - 12:34"'),
+    ("soccernet.json", '"Goal"', "null", ":2: annotations[0]", "label must be text"),
+    ("fiftyone.json", "[1.5, 4.25]", "[4.5, 4.25]", ":3: labels.kitchen[1]", BEFORE),
+    ("fiftyone.json", "[1.5, 4.25]", "[1.5]", ":3: labels.kitchen[1].timestamps", "[start, end]"),
+    ("fiftyone.json", "[1, 25]", "[0, 25]", ":2: labels.kitchen[0]", LESS),
+    ("fiftyone.json", '"label": 1', '"label": 2', ":2: labels.kitchen[0]", "list of 2 classes"),
+    ("fiftyone.json", "0.5", "NaN", ":2: labels.kitchen[0]", NAN),
     ("audacity.txt", "6.100000", "3.100000", "audacity.txt:3", BEFORE),
     ("audacity.txt", "6.100000", "nan", "audacity.txt:3", NAN),
     ("audacity.txt", "3.400000", "-3.400000", "audacity.txt:3", LESS),
@@ -217,9 +219,10 @@ def test_json_of_any_other_shape_is_read_or_refused(file: str, tmp_path: Path) -
         for shape in SHAPES:
             payload = json.loads(text)
             places(payload, lambda _: None)[i](shape)
-            path.write_text(json.dumps(payload), encoding="utf-8")
-            for line in refusals(path, form).values():
-                assert str(path) in line
+            path.write_text(json.dumps(payload, indent=1), encoding="utf-8")
+            for told in refusals(path, form).values():
+                assert told.startswith(str(path))
+                assert re.match(r":\d+: |: it is in no format known here", told.removeprefix(str(path))), told
 
 
 def test_a_bomb_and_a_file_entity_are_refused_before_they_act(tmp_path: Path) -> None:

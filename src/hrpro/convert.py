@@ -18,6 +18,7 @@ from hrpro.data.formats.fit import file_stems, fit
 from hrpro.data.formats.form import Format, Source
 from hrpro.data.formats.jsonfile import read_json, write_atomic
 from hrpro.data.formats.jsonkeys import mapping
+from hrpro.data.formats.jsonplace import Place
 from hrpro.data.formats.neutral import Annotations, Collector, Video, counted, rate
 from hrpro.data.formats.registry import by_name, guess_source, guess_target
 
@@ -103,10 +104,10 @@ def _rates(fps: str | None) -> Callable[[str], float | None]:
     if not Path(fps).is_file():
         everywhere = rate(fps, "--fps")
         return lambda _: everywhere
-    where = f"{fps}: database"
-    database = mapping(mapping(read_json(fps), fps).get("database"), where)
+    file = Place(fps)
+    database = mapping(mapping(read_json(fps), file).get("database"), file.at("database"))
     rates = {
-        id: rate(entry["fps"], f"{where}.{id}.fps")
+        id: rate(entry["fps"], file.at("database", id, "fps"))
         for id, entry in database.items()
         if isinstance(entry, dict) and entry.get("fps") is not None
     }

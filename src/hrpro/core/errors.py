@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 
 class HRProError(Exception):
     """Base of every error caused by what came from outside; the command prints it and exits with 2.
 
-    what: the fault, in words. where: file (and line or key) or the recording's name. mend: what to do.
+    what: the fault, in words. where: file (and line or key) or the recording's name, taken as text at
+    once. mend: what to do.
     """
 
-    def __init__(self, what: str, *, where: str | Path | None = None, mend: str | None = None) -> None:
+    def __init__(self, what: str, *, where: object = None, mend: str | None = None) -> None:
         self.what, self.where, self.mend = what, None if where is None else str(where), mend
-        line = what if where is None else f"{where}: {what}"
+        line = what if where is None else f"{self.where}: {what}"
         super().__init__(" ".join((line if mend is None else f"{line} ({mend})").split()))
 
 

@@ -3,7 +3,7 @@
 Reads and writes: activitynet, activitynet-results, audacity, boris, elan, fiftyone, label-studio, lacp,
 seconds, sfnet, soccernet, via. Writes only: srt, webvtt. If --from and --to do not say, what SRC is in is
 told by its content, and what OUT is to be by its name (.csv, .json, .eaf, .tsv, .vtt, .srt). A fault in
-SRC is told with its line or key, and nothing is written then. What OUT cannot hold is told in one line.
+SRC is told with its line, and nothing is written then. What OUT cannot hold is told in one line.
 
 hrpro convert via_project.json clicks.csv
 hrpro convert thumos14/point_gaussian.csv clicks.csv --fps thumos14/gt_full.json

@@ -1,7 +1,7 @@
 """ActivityNet's JSON: ground truth (``database``) and detections (``results``).
 
 Everything is checked on the way in, so that what leaves here is finite, ordered in time and has a name;
-faults name the file and the key.
+faults name the file, the line and the key.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from hrpro.core.annotations import Detections, Segment
 from hrpro.core.errors import DataError
 from hrpro.data.formats.jsonfile import read_json, write_atomic
+from hrpro.data.formats.jsonplace import Place
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,8 @@ def read_ground_truth(
     keep them (ActivityNet has some: they can be missed but not found). Only the videos asked for are checked.
     ``drop_labels=("Ambiguous",)`` leaves out entries that are no class. Raises DataError.
     """
-    database = _mapping(_mapping(read_json(path), path).get("database"), f"{path}: database")
+    file = Place(path)
+    database = _mapping(_mapping(read_json(path), file).get("database"), file.at("database"))
     if subset is not None:
         names = {
             str(entry["subset"])
@@ -68,7 +70,7 @@ def read_ground_truth(
     subsets: dict[str, str] = {}
     found: set[str] = set()
     for video, value in database.items():
-        where = f"{path}: database.{video}"
+        where = file.at("database", video)
         entry = _mapping(value, where)
         if subset is not None and str(entry.get("subset", "")).lower() != subset.lower():
             continue
@@ -80,10 +82,10 @@ def read_ground_truth(
             raise DataError(
                 "'annotations' must be a list", where=where, mend="write [] for a video without any"
             )
-        segments = (_segment(row, f"{where}.annotations[{i}]") for i, row in enumerate(rows))
+        segments = (_segment(row, where.at("annotations", i)) for i, row in enumerate(rows))
         videos[video] = tuple(segment for segment in segments if segment.label not in drop_labels)
         if "duration" in entry:
-            durations[video] = _seconds(entry["duration"], f"{where}.duration")
+            durations[video] = _seconds(entry["duration"], where.at("duration"))
         if "subset" in entry:
             subsets[video] = str(entry["subset"])
     return GroundTruth(videos, durations, subsets, tuple(video for video in exclude if video not in found))
@@ -110,12 +112,16 @@ def read_detections(path: str | Path) -> dict[str, Detections]:
 
     Raises DataError where a score or a segment is missing, not a number, not finite or reversed.
     """
-    return parse_detections(read_json(path), where=path)
+    return parse_detections(read_json(path), Place(path))
 
 
-def parse_detections(payload: Any, where: str | Path = "detections") -> dict[str, Detections]:
-    """From JSON already parsed: ``{"results": {video: [{"segment": [s, e], "label": c, "score": p}]}}``."""
-    results = _mapping(_mapping(payload, where).get("results"), f"{where}: results")
+def parse_detections(payload: Any, where: Place | str = "detections") -> dict[str, Detections]:
+    """From JSON already parsed: ``{"results": {video: [{"segment": [s, e], "label": c, "score": p}]}}``.
+
+    where: the file, or a name for what is in none.
+    """
+    where = where if isinstance(where, Place) else Place(where, in_file=False)
+    results = _mapping(_mapping(payload, where).get("results"), where.at("results"))
     try:
         scores, segments, labels, classes = _columns(results)
     except (TypeError, KeyError, ValueError, OverflowError):
@@ -154,11 +160,11 @@ def write_detections(
     try:
         text = json.dumps(payload, allow_nan=False)
     except ValueError:
-        raise _first_fault(results, path) from None
+        raise _first_fault(results, Place(path, in_file=False)) from None
     write_atomic(path, text + "\n")
 
 
-def _mapping(value: Any, where: str | Path) -> dict[str, Any]:
+def _mapping(value: Any, where: Place) -> dict[str, Any]:
     if not isinstance(value, dict):
         found = "is missing" if value is None else f"is a {type(value).__name__}"
         raise DataError(f"an object {{...}} is expected here, but it {found}", where=where)
@@ -195,36 +201,34 @@ def _numbers(values: list[Any]) -> NDArray[np.float64]:
     return np.array(values, np.float64)
 
 
-def _seconds(value: Any, where: str) -> float:
+def _seconds(value: Any, where: Place) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
         raise DataError(f"seconds, 0 or more, are expected, not {value!r}", where=where)
     return float(value)
 
 
-def _segment(row: Any, where: str) -> Segment:
+def _segment(row: Any, where: Place) -> Segment:
     row = _mapping(row, where)
     label, pair = row.get("label"), row.get("segment")
     if not isinstance(label, str):
         raise DataError(f"'label' must be a class name, not {label!r}", where=where)
     if not isinstance(pair, list) or len(pair) != 2:
         raise DataError(f"'segment' must be [start, end] in seconds, not {pair!r}", where=where)
-    start, end = _seconds(pair[0], f"{where}.segment"), _seconds(pair[1], f"{where}.segment")
+    where = where.at("segment")
+    start, end = _seconds(pair[0], where), _seconds(pair[1], where)
     if end < start:
-        raise DataError(
-            f"the segment ends ({end:g} s) before it starts ({start:g} s)", where=f"{where}.segment"
-        )
+        raise DataError(f"the segment ends ({end:g} s) before it starts ({start:g} s)", where=where)
     return Segment(start, end, label)
 
 
-def _first_fault(results: Mapping[str, Any], where: str | Path) -> DataError:
+def _first_fault(results: Mapping[str, Any], where: Place) -> DataError:
     """Walk again, row by row, to say which detection is at fault."""
     for video, rows in results.items():
         if not isinstance(rows, list):
-            return DataError("a list of detections is expected", where=f"{where}: results.{video}")
+            return DataError("a list of detections is expected", where=where.at("results", video))
         for i, row in enumerate(rows):
-            key = f"{where}: results.{video}[{i}]"
             if fault := _fault(row):
-                return DataError(fault, where=key)
+                return DataError(fault, where=where.at("results", video, i))
     return DataError("the detections cannot be read", where=where)
 
 

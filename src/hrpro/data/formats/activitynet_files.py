@@ -12,6 +12,7 @@ from typing import Any
 from hrpro.core.annotations import Detection
 from hrpro.data.formats.activitynet import parse_detections, read_ground_truth
 from hrpro.data.formats.form import Format, Source
+from hrpro.data.formats.jsonplace import Place
 from hrpro.data.formats.neutral import Annotations, Collector
 
 
@@ -24,24 +25,25 @@ def looks_found(source: Source) -> bool:
 
 
 def read_true(source: Source) -> Annotations:
-    found, path = Collector(), source.path
-    truth = read_ground_truth(path)
+    found, top = Collector(), Place(source.path, ("database",))
+    truth = read_ground_truth(source.path)
     for video, segments in truth.videos.items():
-        where = f"{path}: database.{video}"
+        where = top.at(video)
         fps = source.json["database"][video].get("fps")
         duration, subset = truth.durations.get(video), truth.subsets.get(video) or None
         found.video(video, where, duration=duration, fps=fps, subset=subset)
         for i, s in enumerate(segments):
-            found.segment(video, s.start, s.end, s.label, f"{where}.annotations[{i}]")
+            found.segment(video, s.start, s.end, s.label, where.at("annotations", i))
     return found.finish()
 
 
 def read_found(source: Source) -> Annotations:
-    found, path = Collector(), source.path
-    for video, detections in parse_detections(source.json, path).items():
-        found.video(video, f"{path}: results.{video}")
+    found, file = Collector(), Place(source.path)
+    for video, detections in parse_detections(source.json, file).items():
+        where = file.at("results", video)
+        found.video(video, where)
         for i, d in enumerate(detections):
-            found.segment(video, d.start, d.end, d.label, f"{path}: results.{video}[{i}]", d.score)
+            found.segment(video, d.start, d.end, d.label, where.at(i), d.score)
     return found.finish()
 
 

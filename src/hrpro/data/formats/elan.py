@@ -34,6 +34,7 @@ class _Document:
     """What the parser has met; ``line`` is that of the element it is at."""
 
     media: str = ""
+    media_line: int = 1
     slots: dict[str, float | None] = field(default_factory=dict)
     annotations: list[tuple[int, str, str, str, str]] = field(default_factory=list)
     dependent: int = 0
@@ -45,7 +46,7 @@ class _Document:
 def read(source: Source) -> Annotations:
     document = _parse(source)
     found, path = Collector(), source.path
-    video = found.video(video_of(document.media) or path.stem, str(path))
+    video = found.video(video_of(document.media) or path.stem, f"{path}:{document.media_line}")
     found.leave_out("dependent tier's annotation", document.dependent)
     for line, first, last, tier, value in document.annotations:
         where = f"{path}:{line}"
@@ -84,7 +85,9 @@ def _parse(source: Source) -> _Document:
         if tag == "HEADER" and given.get("TIME_UNITS", "milliseconds") != "milliseconds":
             raise DataError(f"its times are in {given['TIME_UNITS']}, not in milliseconds", where=here())
         if tag == "MEDIA_DESCRIPTOR":
-            document.media = document.media or given.get("MEDIA_URL") or given.get("RELATIVE_MEDIA_URL", "")
+            if not document.media:
+                document.media = given.get("MEDIA_URL") or given.get("RELATIVE_MEDIA_URL", "")
+                document.media_line = parser.CurrentLineNumber
         elif tag == "TIME_SLOT":
             time = given.get("TIME_VALUE")
             known = None if time is None else number(time, "TIME_VALUE", here())

@@ -15,6 +15,7 @@ from hrpro.core.annotations import Detection
 from hrpro.core.errors import DataError
 from hrpro.data.formats.form import Format, Source
 from hrpro.data.formats.jsonkeys import listing, mapping, pair
+from hrpro.data.formats.jsonplace import Place
 from hrpro.data.formats.neutral import Annotations, Collector, number
 
 _TITLE = "FiftyOne's temporal detections"
@@ -31,30 +32,31 @@ def looks(source: Source) -> bool:
 
 
 def read(source: Source) -> Annotations:
-    found, path = Collector(), source.path
-    content = mapping(source.json, str(path))
+    found, top = Collector(), Place(source.path)
+    content = mapping(source.json, top)
     classes = content.get("classes")
     if classes is not None:
-        listing(classes, f"{path}: classes")
-    for id, rows in mapping(content.get("labels"), f"{path}: labels").items():
-        video = found.video(id, f"{path}: labels.{id}")
-        for i, value in enumerate(listing(rows or [], f"{path}: labels.{id}")):
-            where = f"{path}: labels.{id}[{i}]"
+        listing(classes, top.at("classes"))
+    for id, rows in mapping(content.get("labels"), top.at("labels")).items():
+        video = found.video(id, top.at("labels", id))
+        for i, value in enumerate(listing(rows or [], top.at("labels", id))):
+            where = top.at("labels", id, i)
             row = mapping(value, where)
             label = _label(row.get("label"), classes, where)
             if row.get("timestamps") is not None:
-                start, end = pair(row["timestamps"], f"{where}.timestamps")
+                start, end = pair(row["timestamps"], where.at("timestamps"))
             else:
-                first, last = pair(row.get("support"), f"{where}.support")
+                first, last = pair(row.get("support"), where.at("support"))
                 fps = source.fps(video, where)
                 start = (number(first, "the first frame", where) - 1) / fps
                 end = (number(last, "the last frame", where) - 1) / fps
             found.segment(video, start, end, label, where, row.get("confidence"))
-            found.leave_out("attribute", len(mapping(row.get("attributes") or {}, f"{where}.attributes")))
+            if row.get("attributes"):
+                found.leave_out("attribute", len(mapping(row["attributes"], where.at("attributes"))))
     return found.finish()
 
 
-def _label(target: Any, classes: list[Any] | None, where: str) -> Any:
+def _label(target: Any, classes: list[Any] | None, where: Place) -> Any:
     if classes is None or isinstance(target, str):
         return target
     if isinstance(target, bool) or not isinstance(target, int) or not 0 <= target < len(classes):

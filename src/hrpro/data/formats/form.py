@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from hrpro.core.errors import DataError
 from hrpro.data.formats.jsonfile import read_json
+from hrpro.data.formats.jsonplace import Where
 from hrpro.data.formats.neutral import Annotations
 
 HOLDINGS = ("click", "segment", "detection", "duration", "fps", "subset", "empty video")
@@ -56,7 +57,7 @@ class Source:
         """None if this is not JSON at all; DataError if it sets out to be."""
         return read_json(self.path) if re.match(r'\s*(\{\s*(["}]|\Z)|\[\s*([{\]]|\Z))', self.text) else None
 
-    def fps(self, video: str, where: str, own: float | None = None) -> float:
+    def fps(self, video: str, where: Where, own: float | None = None) -> float:
         """Frames a second: the file's ``own``, else what the user says; DataError if neither is known."""
         fps = own or self._fps_of(video)
         if fps is None:

@@ -9,33 +9,36 @@ from pathlib import Path
 from typing import Any
 
 from hrpro.core.errors import DataError
+from hrpro.data.formats.jsonplace import first_twin
 
 
 def read_json(path: str | Path) -> Any:
     """Parse the UTF-8 file ``path``; a key given twice in one object is a fault, not a silent loss.
 
-    Raises DataError with the file, and line and column where it is not JSON.
+    Raises DataError with the file and the line.
     """
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         entries = dict(pairs)
         if len(entries) < len(pairs):
-            keys = [key for key, _ in pairs]
-            twice = next(key for key in entries if keys.count(key) > 1)
-            raise DataError(
-                f"the key '{twice}' appears twice in one object", where=path, mend="merge the entries"
-            )
+            twice, line = first_twin(text)
+            what, mend = f"the key '{twice}' appears twice in one object", "merge the entries"
+            raise DataError(what, where=f"{path}:{line}", mend=mend)
         return entries
 
     try:
         with open(path, encoding="utf-8-sig") as file:
-            return json.load(file, object_pairs_hook=once)
+            text = file.read()
+        return json.loads(text, object_pairs_hook=once)
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror}", where=path) from None
     except json.JSONDecodeError as error:
         raise DataError(
             f"not JSON at line {error.lineno}, column {error.colno}: {error.msg}", where=path
         ) from None
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise DataError("not UTF-8 text", where=f"{path}:{line}", mend="save it as UTF-8") from None
     except (ValueError, RecursionError) as error:
         raise DataError(f"not JSON text: {error}", where=path) from None
 

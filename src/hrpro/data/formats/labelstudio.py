@@ -17,6 +17,7 @@ from hrpro.core.annotations import Detection
 from hrpro.core.errors import DataError
 from hrpro.data.formats.form import Format, Source, media_name, video_of
 from hrpro.data.formats.jsonkeys import listing, mapping
+from hrpro.data.formats.jsonplace import Place
 from hrpro.data.formats.neutral import Annotations, Collector, Video, number, rate
 
 _TITLE = "Label Studio's timeline labels"
@@ -41,24 +42,25 @@ def _is_minimal(value: Any) -> bool:
 
 
 def read(source: Source) -> Annotations:
-    found = Collector()
-    for i, value in enumerate(source.json if isinstance(source.json, list) else [source.json]):
-        where = f"{source.path}: [{i}]"
+    found, top, several = Collector(), Place(source.path), isinstance(source.json, list)
+    for i, value in enumerate(source.json if several else [source.json]):
+        where = top.at(i) if several else top
         task = mapping(value, where)
-        data = mapping(task["data"], f"{where}.data") if "data" in task else task
-        own = None if data.get("fps") is None else rate(data["fps"], f"{where}.data.fps")
+        data, data_at = _inside(task, "data", where)
+        own = None if data.get("fps") is None else rate(data["fps"], data_at.at("fps"))
         video = found.video(_video(data, where), where, fps=own)
         for place, region, score in _regions(found, task, where):
             if region.get("type", _TYPE) != _TYPE:
                 found.leave_out("other region")
                 continue
-            box = mapping(region.get("value", region), place)
-            labels = listing(box.get(_TYPE), f"{place}.{_TYPE}")
-            for span in listing(box.get("ranges"), f"{place}.ranges"):
-                first, last = (_frame(mapping(span, place).get(end), end, place) for end in ("start", "end"))
+            box, box_at = _inside(region, "value", place)
+            labels = listing(box.get(_TYPE), box_at.at(_TYPE))
+            for j, span in enumerate(listing(box.get("ranges"), box_at.at("ranges"))):
+                here = box_at.at("ranges", j)
+                first, last = (_frame(mapping(span, here).get(end), end, here) for end in ("start", "end"))
                 if last < first:
-                    raise DataError(f"the range ends (frame {last}) before it starts ({first})", where=place)
-                fps = source.fps(video, place, own)
+                    raise DataError(f"the range ends (frame {last}) before it starts ({first})", where=here)
+                fps = source.fps(video, here, own)
                 for label in labels:
                     if first == last and score is None:
                         found.click(video, (first - 1) / fps, label, place)
@@ -67,7 +69,12 @@ def read(source: Source) -> Annotations:
     return found.finish()
 
 
-def _video(data: Mapping[str, Any], where: str) -> str:
+def _inside(value: dict[str, Any], key: str, where: Place) -> tuple[dict[str, Any], Place]:
+    """What a full export has under ``key`` and a minimal one at once."""
+    return (mapping(value[key], where.at(key)), where.at(key)) if key in value else (value, where)
+
+
+def _video(data: Mapping[str, Any], where: Place) -> str:
     texts = {key: value for key, value in data.items() if isinstance(value, str)}
     media = texts.get("video") or next((t for t in texts.values() if "." in t.rpartition("/")[2]), None)
     if media is None:
@@ -75,35 +82,36 @@ def _video(data: Mapping[str, Any], where: str) -> str:
     return video_of(media)
 
 
-def _regions(found: Collector, task: dict[str, Any], where: str) -> Iterator[tuple[str, dict[str, Any], Any]]:
+def _regions(
+    found: Collector, task: dict[str, Any], where: Place
+) -> Iterator[tuple[Place, dict[str, Any], Any]]:
     """Each region with its place and score: of the first annotation that counts, else of the first
     prediction."""
     if "data" not in task:
         for key, value in task.items():
             for j, region in enumerate(value if _is_minimal(value) else ()):
-                yield f"{where}.{key}[{j}]", mapping(region, f"{where}.{key}[{j}]"), None
+                yield where.at(key, j), mapping(region, where.at(key, j)), None
         return
     for key in ("annotations", "predictions"):
         drafts = [
-            (f"{where}.{key}[{j}]", mapping(draft, f"{where}.{key}[{j}]"))
-            for j, draft in enumerate(listing(task.get(key) or [], f"{where}.{key}"))
+            (where.at(key, j), mapping(draft, where.at(key, j)))
+            for j, draft in enumerate(listing(task.get(key) or [], where.at(key)))
         ]
         kept = [(place, draft) for place, draft in drafts if not draft.get("was_cancelled")]
         found.leave_out("cancelled annotation", len(drafts) - len(kept))
         for place, draft in kept[:1]:
             found.leave_out("further annotation", len(kept) - 1)
-            for j, region in enumerate(listing(draft.get("result"), f"{place}.result")):
-                entry = mapping(region, f"{place}.result[{j}]")
+            for j, region in enumerate(listing(draft.get("result"), place.at("result"))):
+                entry = mapping(region, place.at("result", j))
                 score = entry.get("score", draft.get("score") if key == "predictions" else None)
-                yield f"{place}.result[{j}]", entry, score
+                yield place.at("result", j), entry, score
             if key == "annotations":
-                found.leave_out(
-                    "annotated task's prediction", len(listing(task.get("predictions") or [], where))
-                )
+                guesses = listing(task.get("predictions") or [], where.at("predictions"))
+                found.leave_out("annotated task's prediction", len(guesses))
             return
 
 
-def _frame(value: Any, end: str, where: str) -> int:
+def _frame(value: Any, end: str, where: Place) -> int:
     frame = number(value, f"the {end} frame", where)
     if frame < 1 or not frame.is_integer():
         raise DataError(f"the {end} frame must be a whole number from 1 on, not {value!r}", where=where)

@@ -11,11 +11,11 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from hrpro.core.annotations import Click, Detection, Segment
 from hrpro.core.errors import DataError
+from hrpro.data.formats.jsonplace import Where
 
 LATEST = 1e9
 """Seconds, some 30 years: whatever lies later is a slip of the unit."""
@@ -59,7 +59,7 @@ class Collector:
     _remarks: dict[str, None] = field(default_factory=dict)
 
     def video(
-        self, id: Any, where: str, *, duration: Any = None, fps: Any = None, subset: str | None = None
+        self, id: Any, where: Where, *, duration: Any = None, fps: Any = None, subset: str | None = None
     ) -> str:
         """Note that a video is there, and what is known of it (None: nothing); returns its id, stripped."""
         id = name(id, "the video's id", where)
@@ -74,12 +74,12 @@ class Collector:
             facts["subset"] = name(subset, "the subset", where)
         return id
 
-    def click(self, video: Any, time: Any, label: Any, where: str) -> None:
+    def click(self, video: Any, time: Any, label: Any, where: Where) -> None:
         id = self.video(video, where)
         at = seconds(time, "the click's time", where)
         self._clicks[id].append(Click(at, name(label, "the label", where)))
 
-    def segment(self, video: Any, start: Any, end: Any, label: Any, where: str, score: Any = None) -> None:
+    def segment(self, video: Any, start: Any, end: Any, label: Any, where: Where, score: Any = None) -> None:
         id = self.video(video, where)
         first, last = seconds(start, "the start", where), seconds(end, "the end", where)
         if last < first:
@@ -113,7 +113,7 @@ def counted(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
-def name(value: Any, what: str, where: str | Path) -> str:
+def name(value: Any, what: str, where: Where) -> str:
     """A label or id without the blanks around it; DataError if it is not text, empty, or unwritable."""
     if not isinstance(value, str):
         raise DataError(f"{what} must be text, not {value!r}", where=where)
@@ -127,7 +127,7 @@ def name(value: Any, what: str, where: str | Path) -> str:
     return text
 
 
-def number(value: Any, what: str, where: str | Path) -> float:
+def number(value: Any, what: str, where: Where) -> float:
     """A finite number from JSON, or from text as such files write numbers; DataError if it is none."""
     try:
         if isinstance(value, bool) or not isinstance(value, int | float | str):
@@ -142,7 +142,7 @@ def number(value: Any, what: str, where: str | Path) -> float:
     return found
 
 
-def seconds(value: Any, what: str, where: str | Path) -> float:
+def seconds(value: Any, what: str, where: Where) -> float:
     """A time in seconds; DataError if it is no number, negative or absurdly late."""
     time = number(value, what, where)
     if time < 0:
@@ -152,7 +152,7 @@ def seconds(value: Any, what: str, where: str | Path) -> float:
     return time + 0.0  # -0.0 and 0.0 are one time
 
 
-def rate(value: Any, where: str | Path) -> float:
+def rate(value: Any, where: Where) -> float:
     """Frames a second; DataError unless a number in (0, 100,000]."""
     fps = number(value, "the frames a second", where)
     if not 0 < fps <= 100_000:

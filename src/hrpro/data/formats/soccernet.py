@@ -14,6 +14,7 @@ from typing import Any
 from hrpro.core.errors import DataError
 from hrpro.data.formats.form import Format, Source
 from hrpro.data.formats.jsonkeys import listing, mapping
+from hrpro.data.formats.jsonplace import Place
 from hrpro.data.formats.neutral import Annotations, Collector, seconds
 
 _TITLE = "SoccerNet's action spotting"
@@ -29,12 +30,12 @@ def looks(source: Source) -> bool:
 
 
 def read(source: Source) -> Annotations:
-    found, path = Collector(), source.path
-    content = mapping(source.json, str(path))
-    game = str(content.get("UrlLocal") or "").strip().removesuffix("/") or path.stem
+    found, top = Collector(), Place(source.path)
+    content = mapping(source.json, top)
+    game = str(content.get("UrlLocal") or "").strip().removesuffix("/") or source.path.stem
     key = "annotations" if "annotations" in content else "predictions"
-    for i, value in enumerate(listing(content.get(key), f"{path}: {key}")):
-        where = f"{path}: {key}[{i}]"
+    for i, value in enumerate(listing(content.get(key), top.at(key))):
+        where = top.at(key, i)
         row = mapping(value, where)
         clock = re.fullmatch(
             r"\s*([1-9]\d{0,2})\s*-\s*(\d{1,6}):([0-5]?\d)\s*", str(row.get("gameTime")), re.ASCII

@@ -15,6 +15,7 @@ from typing import Any
 from hrpro.core.errors import DataError
 from hrpro.data.formats.form import Format, Source, media_name, video_of
 from hrpro.data.formats.jsonkeys import listing, mapping
+from hrpro.data.formats.jsonplace import Place, Where
 from hrpro.data.formats.neutral import Annotations, Collector
 from hrpro.data.formats.tables import cells_of
 
@@ -35,21 +36,20 @@ def read(source: Source) -> Annotations:
 
 
 def _read_project(source: Source) -> Annotations:
-    found, path = Collector(), source.path
-    project = mapping(source.json, str(path))
-    parts = {
-        key: mapping(project.get(key), f"{path}: {key}") for key in ("file", "view", "attribute", "metadata")
-    }
+    found, top = Collector(), Place(source.path)
+    project = mapping(source.json, top)
+    parts = {key: mapping(project.get(key), top.at(key)) for key in ("file", "view", "attribute", "metadata")}
     videos: dict[str, str] = {}
     for id, value in parts["view"].items():
-        where = f"{path}: view.{id}"
-        files = listing(mapping(value, where).get("fid_list"), f"{where}.fid_list")
+        where = top.at("view", id)
+        files = listing(mapping(value, where).get("fid_list"), where.at("fid_list"))
         if len(files) != 1:
             raise DataError(f"a view of {len(files)} files is not that of one video", where=where)
-        file = mapping(parts["file"].get(str(files[0])), f"{path}: file.{files[0]}")
-        videos[id] = found.video(video_of(str(file.get("fname") or "")), f"{path}: file.{files[0]}.fname")
+        file_at = top.at("file", str(files[0]))
+        file = mapping(parts["file"].get(str(files[0])), file_at)
+        videos[id] = found.video(video_of(str(file.get("fname") or "")), file_at.at("fname"))
     for id, value in parts["metadata"].items():
-        where = f"{path}: metadata.{id}"
+        where = top.at("metadata", id)
         entry = mapping(value, where)
         video = videos.get(str(entry.get("vid")))
         if video is None:
@@ -57,8 +57,9 @@ def _read_project(source: Source) -> Annotations:
         if entry.get("flg") == _DELETED:
             found.leave_out("deleted annotation")
             continue
-        at = {"z": entry.get("z"), "xy": entry.get("xy") or [], "av": entry.get("av")}
-        _annotation(found, video, at, parts["attribute"], where)
+        given = {"z": entry.get("z"), "xy": entry.get("xy") or [], "av": entry.get("av")}
+        places = {key: where.at(key) for key in given}
+        _annotation(found, video, given, parts["attribute"], where, places)
     return found.finish()
 
 
@@ -86,25 +87,31 @@ def _read_csv(source: Source) -> Annotations:
             raise DataError("a view of several files is not that of one video", where=where)
         video = found.video(video_of(files), where)
         names = {"z": "temporal_coordinates", "xy": "spatial_coordinates", "av": "metadata"}
-        at = {key: _json(row[column], f"{where} ({column})") for key, column in names.items()}
-        _annotation(found, video, at, attributes, where)
+        places = {key: f"{where} ({column})" for key, column in names.items()}
+        given = {key: _json(row[column], places[key]) for key, column in names.items()}
+        _annotation(found, video, given, attributes, where, places)
     if columns is None:
         raise DataError(f"neither a project nor a table with a line {_HEADER!r}", where=source.path)
     return found.finish()
 
 
 def _annotation(
-    found: Collector, video: str, at: Mapping[str, Any], attributes: Mapping[str, Any], where: str
+    found: Collector,
+    video: str,
+    given: Mapping[str, Any],
+    attributes: Mapping[str, Any],
+    where: Where,
+    places: Mapping[str, Where],
 ) -> None:
-    times = listing(at["z"], f"{where}.z")
-    if listing(at["xy"], f"{where}.xy"):
+    times = listing(given["z"], places["z"])
+    if listing(given["xy"], places["xy"]):
         found.leave_out("picture region")
     elif not times:
         found.leave_out("whole file's text")
     elif len(times) > 2:
-        raise DataError(f"{len(times)} times where one or two are expected", where=f"{where}.z")
+        raise DataError(f"{len(times)} times where one or two are expected", where=places["z"])
     else:
-        for label in _labels(found, mapping(at["av"], f"{where}.av"), attributes, where):
+        for label in _labels(found, mapping(given["av"], places["av"]), attributes, where):
             if len(times) == 1:
                 found.click(video, times[0], label, where)
             else:
@@ -112,7 +119,7 @@ def _annotation(
 
 
 def _labels(
-    found: Collector, values: Mapping[str, Any], attributes: Mapping[str, Any], where: str
+    found: Collector, values: Mapping[str, Any], attributes: Mapping[str, Any], where: Where
 ) -> Iterator[str]:
     """The text of the first attribute, by id, that has one: for time if there are such; several if ticked."""
     given = sorted((id for id, value in values.items() if str(value).strip()), key=lambda id: (len(id), id))

@@ -62,6 +62,12 @@ MEASURE = """() => {
   return {ratio, read, grounds, contrast, style, shown, idle, say};
 }"""
 
+_FADED = """async () => {
+  const ends = (one) => one.effect?.getComputedTiming().endTime !== Infinity;
+  const finite = () => document.getAnimations().filter((one) => one.playState === "running" && ends(one));
+  while (finite().length) await Promise.allSettled(finite().map((one) => one.finished));
+}"""
+
 _FAINT = """() => {
   const {contrast, style, shown, idle, say} = (SCRIPT)();
   const faint = [];
@@ -121,7 +127,8 @@ _RINGS = """() => {
 
 
 def faint(page: Any) -> list[str]:
-    """Text, symbols and outlines on show that are too faint."""
+    """Text, symbols and outlines on show that are too faint, when what fades in or out has done so."""
+    page.evaluate(_FADED)
     return page.evaluate(_FAINT)
 
 

@@ -13,25 +13,15 @@ from numpy.testing import assert_allclose, assert_array_equal
 from hrpro.boundaries.offset import Offset
 from hrpro.config import Config
 from hrpro.core.errors import RunError
-from hrpro.dense.config import DenseConfig
 from hrpro.dense.weigh import WEIGHTS
 from hrpro.localizer import HRPro
 from hrpro.proposals.scores import SnippetScores
 from hrpro.snippet.stage import SnippetStage
 from hrpro.third import mixed, pseudo_actions
+from test_peer_full import TINY
 from tiny_sets import by_hand, columns, tiny_config, usual
 
-DENSE = DenseConfig(
-    steps=4,
-    batch_size=3,
-    hidden=8,
-    heads=2,
-    levels=3,
-    window=5,
-    members=1,
-    log_every=1,
-    accelerator="cpu",
-)
+DENSE = replace(TINY, judge=True)
 
 
 def third_config(**dense: Any) -> Config:

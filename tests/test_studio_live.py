@@ -242,6 +242,21 @@ def test_the_end_of_the_studio_ends_every_stream(store: Store, live: Live) -> No
     asyncio.run(run())
 
 
+def test_what_was_told_before_the_end_is_heard(store: Store, live: Live) -> None:
+    async def run() -> None:
+        page = Page()
+        task = watch(EventStream(store, live, None), page)
+        await page.until(lambda: bool(page.events()))
+        for number in range(3):  # no turn of the loop between them and the end
+            live.publish("job", {"id": str(number)})
+        live.close()
+        await asyncio.wait_for(task, 10)
+        assert [name for name, *_ in page.events()].count("job") == 3
+        assert page.ended
+
+    asyncio.run(run())
+
+
 def test_what_many_threads_tell_is_heard_in_order(live: Live) -> None:
     async def run() -> list[Event]:
         heard: list[Event] = []

@@ -49,7 +49,7 @@ class Subscription:
     async def next(self, timeout: float) -> list[Event]:
         """All that happened since the last call, at least one; empty after ``timeout`` s without any.
 
-        Ended once it has ended.
+        Ended once it has ended and all that came before is read.
         """
         if not self._waiting and not self.over.is_set():
             self._news.clear()
@@ -59,7 +59,7 @@ class Subscription:
                 await self._news.wait()
             finally:
                 alarm.cancel()
-        if self.over.is_set():
+        if self.over.is_set() and not self._waiting:
             raise Ended
         found = list(self._waiting)
         self._waiting.clear()
@@ -67,12 +67,14 @@ class Subscription:
 
     def put(self, event: Event | None) -> None:
         """In its loop. None: the end."""
-        if event is None or len(self._waiting) >= self._backlog:
+        slow = event is not None and len(self._waiting) >= self._backlog
+        if event is None or slow:
             self.over.set()
             self._live.forget(self)
-            self._waiting.clear()  # what it lacks, it asks for by revision
         elif not self.over.is_set():
             self._waiting.append(event)
+        if slow:
+            self._waiting.clear()  # what it lacks, it asks for by revision
         self._news.set()
 
 

@@ -7,7 +7,7 @@
  *   timeline  {reveal(s), show(start, end), onEdit(handler), redraw()}; handler({kind: "segment"|"prediction", id,
  *             start, end, item}) is called when a boundary was dragged; without one, segments are stored directly
  *   notify(text, {kind, seconds, key, action: {label, run}})     announce(text)
- *   open(videoId, {time, run}) => Promise    showTab("click"|"train"|"review")    reload() => Promise
+ *   open(videoId, {time, run}) => Promise    showTab("click"|"train"|"review")
  *   keys.add([{keys: ["a"], group: "Reviewing", label, run, when}]) => off     help()
  * }
  */

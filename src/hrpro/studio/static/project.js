@@ -7,6 +7,8 @@ const COUNTS_LATER_MS = 3000; // one look at the counts for many changes of othe
 export function createProject({ state, api, notify }) {
   let opening = 0;
   let counts = null;
+  let asked = 0;
+  let shown = 0;
 
   /** Read the project, open a video, follow the changes. */
   async function start() {
@@ -23,8 +25,14 @@ export function createProject({ state, api, notify }) {
     }
   }
 
+  /** Read project and jobs. An answer that comes after that to a later question is old: it is not shown. */
   async function reload() {
-    const [project, jobs] = await Promise.all([api.get("/api/project"), api.get("/api/jobs").catch(() => null)]);
+    const turn = ++asked;
+    // The jobs first: of a training that they call done, the project then knows the run.
+    const jobs = await api.get("/api/jobs").catch(() => null);
+    const project = await api.get("/api/project");
+    if (turn < shown) return project;
+    shown = turn;
     const { videos, classes, ...rest } = project;
     state.update({ project: rest, videos, classes, jobs: jobs?.jobs ?? [] });
     if (!classes.some((one) => one.id === state.get("activeClass"))) state.set("activeClass", classes[0]?.id ?? null);
@@ -101,19 +109,25 @@ export function createProject({ state, api, notify }) {
 
   async function job(news) {
     const known = state.get("jobs").filter((one) => one.id !== news.id);
-    const before = state.get("jobs").find((one) => one.id === news.id);
     state.set("jobs", [...known, news].sort((a, b) => (a.created < b.created ? 1 : -1)));
-    if (news.state !== "done" || before?.state === "done") return;
+    if (news.state !== "done") return;
     await reload().catch(() => {});
     if (state.get("video")) await predicted(state.get("video"), undefined, () => true);
   }
 
-  /** The stream is there again: whatever it could not send (a new database, jobs) is read anew. */
+  /** The stream is there: whatever it could not send (a new database, jobs) is read anew. */
   async function hello(_, again) {
-    if (!again) return;
+    if (!again) return missed();
     await reload().catch(() => {});
     const id = state.get("video");
     if (id) await details(id, () => state.get("video") === id).catch(() => {});
+  }
+
+  /** What became of the jobs between the first look at them and the stream. */
+  async function missed() {
+    const found = await api.get("/api/jobs").catch(() => null);
+    const known = new Map(state.get("jobs").map((one) => [one.id, one.state]));
+    for (const one of found?.jobs ?? []) if (known.get(one.id) !== one.state) await job(one);
   }
 
   return { start, open, reload };

@@ -25,7 +25,6 @@ export function mountTrain(root, ctx) {
   button.addEventListener("click", train);
   state.on(["jobs", "project", "videos", "connection"], show);
   state.on("jobs", announceEnds());
-  state.on(["jobs", "project"], catchUp(ctx));
   show();
 
   function show() {
@@ -68,19 +67,6 @@ export function mountTrain(root, ctx) {
       before = new Map(jobs.map((one) => [one.id, one.state]));
     };
   }
-}
-
-/** Project and jobs are read in two requests: a training that ends between them would look unfinished for ever. */
-function catchUp({ state, reload }) {
-  const seen = new Set();
-  return () => {
-    for (const job of state.get("jobs")) {
-      const run = (state.get("project")?.runs ?? []).find((one) => one.id === job.run);
-      if (job.state !== "done" || seen.has(job.id) || !run || run.state === "done") continue;
-      seen.add(job.id);
-      reload().catch(() => seen.delete(job.id));
-    }
-  };
 }
 
 /** Why one cannot train now, in a sentence, or null. */

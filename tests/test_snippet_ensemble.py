@@ -10,9 +10,11 @@ import torch
 
 from hrpro.calibration import half_config
 from hrpro.localizer import HRPro
+from hrpro.proposals.scores import SnippetScores
 from hrpro.snippet.ensemble import SnippetEnsemble
+from hrpro.snippet.length import typical_length
 from hrpro.snippet.stage import SnippetStage
-from tiny_sets import SNIPPET, tiny_config, usual
+from tiny_sets import SNIPPET, by_hand, tiny_config, usual
 
 THREE = replace(SNIPPET, members=3, exemplar_weight=0)
 
@@ -70,6 +72,35 @@ def test_a_model_of_several_members_survives_saving(tmp_path, features, source):
     one, two = model.predict(features), again.predict(features)
     np.testing.assert_array_equal(one.segments, two.segments)
     np.testing.assert_array_equal(one.scores, two.scores)
+
+
+@pytest.mark.parametrize(("reach", "kernels"), [(0, [3, 3, 1]), (3, [3, 3, 3])])
+def test_later_members_see_a_snippet_by_itself_where_actions_are_short(tmp_path, features, reach, kernels):
+    clicks = [(t, label) for t, label in zip(range(5, 85, 10), ["jump", "run"] * 4, strict=True)]
+    short = by_hand(tmp_path, dict.fromkeys("abc", (90, clicks)), reach=reach)
+    config = replace(THREE, narrow=True, steps=60, hidden=16, exemplar_weight=0.3)
+    taught = SnippetEnsemble.fit(short, config)
+    assert [member.config.kernel for member in taught.members] == kernels
+    again = SnippetEnsemble(taught.classes, 6, config)
+    again.load_state_dict(taught.state_dict())
+    np.testing.assert_array_equal(again.scores(features).activation_tc, taught.scores(features).activation_tc)
+    plain = SnippetEnsemble.fit(short, replace(config, narrow=False))
+    assert [member.config.kernel for member in plain.members] == [3, 3, 3]
+
+
+def test_the_typical_length_is_that_of_what_holds_the_clicks(tmp_path):
+    training_set = by_hand(tmp_path, {"a": (30, [(5, "jump"), (20, "run")]), "b": (10, [])})
+
+    class Told:
+        def scores(self, features_td: np.ndarray) -> SnippetScores:
+            shown_tc = np.zeros((len(features_td), 2), np.float32)
+            if len(features_td) == 30:
+                shown_tc[4:8, 0] = shown_tc[18:26, 1] = 1
+                shown_tc[12:15, 0] = 1  # holds no click
+            return SnippetScores(shown_tc, shown_tc.max(1), shown_tc, shown_tc)
+
+    assert typical_length(Told(), training_set) == pytest.approx(6, abs=0.5)
+    assert typical_length(Told(), training_set.subset(["b"])) == np.inf
 
 
 def test_weights_of_another_number_of_members_are_refused(ensemble):

@@ -54,10 +54,11 @@ def by_hand(
     classes: tuple[str, ...] = ("jump", "run"),
     dimension: int = 6,
     seed: int = 0,
+    reach: int = 3,
 ) -> TrainingSet:
     """Recordings as {id: (snippets, [(clicked snippet, label)])}; random features in real files.
 
-    Around a click of class c, for some three snippets on each side, dimension c is raised.
+    Around a click of class c, for ``reach`` snippets on each side, dimension c is raised.
     """
     rng = np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)
@@ -65,7 +66,7 @@ def by_hand(
     for id, (length, clicked) in recordings.items():
         features_td = rng.normal(size=(length, dimension))
         for snippet, label in clicked:
-            features_td[max(snippet - 3, 0) : snippet + 4, classes.index(label)] += 3
+            features_td[max(snippet - reach, 0) : snippet + reach + 1, classes.index(label)] += 3
         path = folder / f"{id}.npy"
         np.save(path, features_td.astype(np.float32))
         made.append(Recording(id, FeatureFile(path), TIMELINE))

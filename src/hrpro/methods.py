@@ -68,6 +68,7 @@ METHODS: Mapping[str, Method] = {
         _OURS,
         stages=(1, 2, 3),
         also=("boundaries",),
+        settings={"narrow": True},
         instance={"regression_weight": 0.0},
     ),
     "base": Method(

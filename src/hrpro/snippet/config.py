@@ -37,6 +37,8 @@ class SnippetConfig(TrainingConfig):
     """Inner width of FC-GELU-FC; 0 takes the width of the embedded features."""
     kernel: int = 3
     """Snippets that the embedding's convolution sees at once, an odd number."""
+    narrow: bool = False
+    """Where most actions are shorter than ``kernel``, half of the members see single snippets (ours)."""
     input_dropout: float = 0.3
     """Share of the standardised input features that is dropped while training, the same ones throughout a
     recording (ours)."""

@@ -1,8 +1,9 @@
-"""Several stage-1 networks that differ in their seed alone, and exemplars, read as one (ours).
+"""Several stage-1 networks, and exemplars, read as one (ours).
 
 On small sets one network's luck decides some points of mAP. The mean of a few has less of it, and its scores
-are what stage 2 can build on; ``exemplars`` err elsewhere than networks do. ``docs/findings.md`` holds the
-measurements.
+are what stage 2 can build on; ``exemplars`` err elsewhere than networks do. They differ in their seed and,
+with ``config.narrow``, in what they see: a kernel longer than most actions blurs one into the next.
+``docs/findings.md`` holds the measurements.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from hrpro.data.training_set import TrainingSet
 from hrpro.proposals.scores import SnippetScores
 from hrpro.snippet.config import SnippetConfig
 from hrpro.snippet.exemplars import NAMES, Exemplars, clicked_activation
+from hrpro.snippet.length import typical_length
 from hrpro.snippet.stage import SnippetStage
 
 OnRow = Callable[[Any], None]
@@ -33,7 +35,9 @@ class SnippetEnsemble:
 
     def __init__(self, classes: Sequence[str], dimension: int, config: SnippetConfig) -> None:
         self.config = config
-        self.members = tuple(SnippetStage(classes, dimension, own) for own in _each(config))
+        self.members: tuple[SnippetStage, ...] = tuple(
+            SnippetStage(classes, dimension, own) for own in _each(config)
+        )
         self.exemplars: Exemplars | None = None
 
     @classmethod
@@ -46,13 +50,17 @@ class SnippetEnsemble:
         the number of their ``member``, from 0 on.
         """
         ensemble = cls.__new__(cls)
-        ensemble.config = config
+        ensemble.config, ensemble.members, ensemble.exemplars = config, (), None
         names = ["snippet"] if config.members == 1 else [f"snippet-{m + 1}" for m in range(config.members)]
-        ensemble.members = tuple(
-            SnippetStage.fit(training_set, own, name=name, **kept, on_row=_of_member(member, on_row))
-            for member, (name, own) in enumerate(zip(names, _each(config), strict=True))
-        )
-        ensemble.exemplars = None
+        kernel = config.kernel
+        for member, (name, own) in enumerate(zip(names, _each(config), strict=True)):
+            if config.narrow and member == (config.members + 1) // 2:
+                kernel = 1 if typical_length(ensemble, training_set) < kernel else kernel
+            told = _of_member(member, on_row)
+            taught = SnippetStage.fit(
+                training_set, replace(own, kernel=kernel), name=name, **kept, on_row=told
+            )
+            ensemble.members += (taught,)
         if config.exemplar_weight:
             network = ensemble.members[0].network
             ensemble.exemplars = Exemplars.fit(
@@ -118,11 +126,16 @@ class SnippetEnsemble:
         expected = self.state_dict().keys()
         if state.keys() != expected:
             raise RuntimeError(f"{len(state.keys() ^ expected)} weights are missing or too many")
-        for m, member in enumerate(self.members):
+        members = list(self.members)
+        for m, member in enumerate(members):
             own = {
                 name.partition(".")[2]: tensor for name, tensor in state.items() if name.startswith(f"{m}.")
             }
-            member.network.load_state_dict(own)
+            if self.config.narrow and own["embed.weight"].shape[-1:] == (1,):
+                narrow = replace(member.config, kernel=1)
+                members[m] = SnippetStage(member.classes, member.dimension, narrow)
+            members[m].network.load_state_dict(own)
+        self.members = tuple(members)
 
 
 def _of_member(member: int, on_row: OnRow | None) -> OnRow | None:

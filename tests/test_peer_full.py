@@ -13,10 +13,10 @@ import torch
 from hrpro.core.annotations import Segment
 from hrpro.core.errors import ConfigError, DataError
 from hrpro.data.supervised import SupervisedSet
-from hrpro.dense.config import DenseConfig
-from hrpro.dense.stage import each, network
-from hrpro.dense.task import DenseTask
+from hrpro.peers.full.config import DenseConfig
+from hrpro.peers.full.dense import each, network
 from hrpro.peers.full.stage import FullStage, true_actions
+from hrpro.peers.full.task import DenseTask
 from hrpro.proposals.rank import tiou
 from hrpro.proposals.suppress import soft_nms
 from tiny_sets import STRIDE, by_hand

@@ -1,4 +1,4 @@
-"""Training sees clicks only: without a true segment anywhere, all stages learn the same bits."""
+"""Training sees clicks only: without a true segment anywhere, both stages learn the same bits."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hrpro.data.synthetic import make_dataset
 SHARED = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 FPS, STRIDE_FRAMES = 25.0, 25
 TINY = ("steps=6", "hidden=16", "batch_size=3", "accelerator=cpu", "log_every=1")
-STAGES = ("snippet", "instance", "dense")
+STAGES = ("snippet", "instance")
 SMALL = [*(f"--{stage}.{setting}" for stage in STAGES for setting in TINY), "--quiet"]
 
 
@@ -113,18 +113,14 @@ def move_one_click(root: Path) -> None:
 
 
 def trained(root: Path, run: Path, method: str) -> dict[str, bytes]:
-    """What the command learns from the folder: the weights of all stages and the log of losses."""
+    """What the command learns from the folder: the weights of both stages and the log of losses."""
     assert main(["train", "--data", str(root), "--run", str(run), "--method", method, *SMALL]) == 0
     learned = {path.name: path.read_bytes() for path in (run / "model").glob("*.safetensors")}
     for path in (run / "logs").glob("*.csv"):
         rows = csv.DictReader(path.open(newline=""))
         losses = [{k: v for k, v in row.items() if "seconds" not in k} for row in rows]
         learned[path.name] = json.dumps(losses).encode()
-    later = STAGES[1:] if method == "hrpro-next" else STAGES[1:2]
-    weights, curves = (
-        {f"{name}.safetensors" for name in ("snippet", *later)},
-        {f"{name}.csv" for name in later},
-    )
+    weights, curves = {f"{name}.safetensors" for name in STAGES}, {"instance.csv"}
     assert learned.keys() == weights | curves | {f"snippet-{member}.csv" for member in (1, 2, 3, 4)}
     return learned
 

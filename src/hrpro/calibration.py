@@ -3,14 +3,12 @@
 On the recordings it learned from a model is too sure: the score that suits their clicks best is too strict on
 others. So half of them are also scored by a small stage 1 that was taught by the other half alone, and the
 other way round. What suits those scores is too lax in turn, for such a network knows less than the model.
-The threshold is the mean of the two (``docs/findings.md`` holds the measurements). A model whose third stage
-was judged on recordings kept apart has been asked about these already.
+The threshold is the mean of the two (``docs/findings.md`` holds the measurements).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +23,6 @@ from hrpro.snippet.ensemble import SnippetEnsemble
 
 if TYPE_CHECKING:
     from hrpro.localizer import HRPro
-    from hrpro.third import Judge
 
 Judged = tuple[Detections, Sequence[Click]]
 OnRow = Callable[[Any], None]
@@ -56,10 +53,7 @@ def choose_min_score(
     )
     if model.config.about.section != "snippet":
         return own
-    if model.judge is not None:
-        unseen = best_threshold(_judged(model, model.judge))
-    else:
-        unseen = best_threshold(_unseen(model, training_set, run_dir, on_row, **kept))
+    unseen = best_threshold(_unseen(model, training_set, run_dir, on_row, **kept))
     return (own + unseen) / 2 if unseen > 0 else own
 
 
@@ -105,22 +99,6 @@ def _unseen(
             segments = item.timeline.to_seconds(found.segments)
             clicks = [click for click in others.clicks[item.id] if click.label in known]
             yield Detections(segments, found.labels, found.scores, found.classes), clicks
-
-
-def _judged(model: HRPro, judge: Judge) -> Iterator[Judged]:
-    """As ``_unseen``, of the recordings that the judge never saw."""
-    assert model.config is not None
-    assert model.snippet is not None
-    other = copy(model)
-    other.dense = judge.dense
-    for item in judge.unseen.recordings:
-        features_td = item.features.read_float32()
-        scores = judge.snippet.scores(features_td)
-        if model.config.instance.source != "raw":  # the judge's embedding has another width
-            scores = replace(scores, embedded_td=model.snippet.scores(features_td).embedded_td)
-        found = other.detect(features_td, scores)
-        segments = item.timeline.to_seconds(found.segments)
-        yield replace(found, segments=segments), judge.unseen.clicks[item.id]
 
 
 def _of_half(half: int, on_row: OnRow | None) -> OnRow | None:

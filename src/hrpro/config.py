@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from hrpro.boundaries.config import BoundaryConfig
 from hrpro.core.errors import ConfigError
-from hrpro.dense.config import DenseConfig
 from hrpro.instance.config import InstanceConfig
 from hrpro.methods import METHODS, Method, method_of
 from hrpro.peers.cola.config import ColaConfig
+from hrpro.peers.full.config import DenseConfig
 from hrpro.peers.lacp.config import LACPConfig
 from hrpro.peers.sfnet.config import SFNetConfig
 from hrpro.proposals.generate import GenerateConfig
@@ -25,9 +25,6 @@ from hrpro.training.config import TrainingConfig
 if TYPE_CHECKING:
     from hrpro.data.training_set import TrainingSet
 
-# Beside the other stages: quick to learn, to ask and to suppress.
-_THIRD = DenseConfig(members=1, candidates=5, min_score=0.01)
-
 
 @dataclass(frozen=True)
 class Config:
@@ -36,8 +33,7 @@ class Config:
     method: str = "hrpro"
     """What learns: hrpro, or a peer, or a bound (``methods.METHODS``)."""
     stages: int = 2
-    """1: stage 1 alone, as in the peers: candidates are ranked by their OIC score; 2: HR-Pro as a whole;
-    3: with hrpro-next's dense localizer."""
+    """1: stage 1 alone, as in the peers: candidates are ranked by their OIC score; 2: HR-Pro as a whole."""
     snippet: SnippetConfig = field(default_factory=SnippetConfig)
     proposals: GenerateConfig = field(default_factory=GenerateConfig)
     instance: InstanceConfig = field(default_factory=InstanceConfig)
@@ -47,13 +43,11 @@ class Config:
     lacp: LACPConfig = field(default_factory=LACPConfig)
     cola: ColaConfig = field(default_factory=ColaConfig)
     full: DenseConfig = field(default_factory=DenseConfig)
-    dense: DenseConfig = field(default_factory=lambda: _THIRD)
 
     def __post_init__(self) -> None:
         known = method_of(self.method)
         if self.stages not in known.stages:
-            *first, last = map(str, known.stages)
-            choices = f"{', '.join(first)} or {last}" if first else last
+            choices = " or ".join(map(str, known.stages))
             raise ConfigError(f"must be {choices} for {self.method}, not {self.stages}", where="stages")
 
     @property
@@ -68,7 +62,7 @@ class Config:
 
     def learned(self) -> dict[str, TrainingConfig]:
         """By section, the settings of all that this method trains."""
-        later = [name for number, name in ((2, "instance"), (3, "dense")) if number in self.about.stages]
+        later = ["instance"] if 2 in self.about.stages else []
         return {name: getattr(self, name) for name in (self.about.section, *later)}
 
     def as_dict(self) -> dict[str, Any]:
@@ -86,12 +80,11 @@ class Config:
     def with_method(self, name: str) -> Config:
         """The settings of another method for the same data: steps and width are those of HR-Pro's stage 1."""
         method = method_of(name)
-        alike = {"steps": self.snippet.steps, "hidden": self.snippet.hidden or 256}
-        changes = dict(method.settings) if method.section == "snippet" else {**alike, **method.settings}
+        changes = dict(method.settings)
+        if method.section != "snippet":
+            changes = {"steps": self.snippet.steps, "hidden": self.snippet.hidden or 256, **changes}
         parts: dict[str, Any] = {method.section: replace(getattr(self, method.section), **changes)}
         parts["instance"] = replace(self.instance, **method.instance)
-        if 3 in method.stages:
-            parts["dense"] = replace(self.dense, **alike)
         return replace(self, method=name, stages=max(method.stages), **parts)
 
     @classmethod

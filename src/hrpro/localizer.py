@@ -20,14 +20,12 @@ from hrpro.core.timeline import Timeline
 from hrpro.data.folder import Dataset
 from hrpro.data.supervised import SupervisedSet
 from hrpro.data.training_set import TrainingSet
-from hrpro.dense.stage import DenseStage
 from hrpro.instance.stage import InstanceStage
 from hrpro.methods import METHODS, StageOne
 from hrpro.model_file import Stored, read_model, write_model
 from hrpro.proposals.generate import Proposals, predicted_classes
 from hrpro.proposals.scores import SnippetScores
 from hrpro.proposals.suppress import soft_nms
-from hrpro.third import Judge, fit_third, mixed
 from hrpro.video.origin import Origin
 from hrpro.video.store import common_origin
 from hrpro.views import StageOneViews, boundary_offset, candidates, stage_two_input
@@ -40,9 +38,8 @@ class HRPro:
     ``.predict(features, timeline)`` localizes actions, ``.predict_video(path)`` those of a video file.
     ``.origin`` tells how the features it learned from were made (None: elsewhere), ``.min_score`` from which
     score on its detections are worth showing (``calibration.py``).
-    ``config`` None: settings that follow from the data. Stage 1 is ``.snippet``, stage 2 ``.instance``, stage
-    3, of hrpro-next, ``.dense``; a peer (``config.method``) has a stage 1 of its own and no other, and shares
-    the rest. ``.judge``, after a training: what never saw some of the recordings.
+    ``config`` None: settings that follow from the data. Stage 1 is ``.snippet``, stage 2 ``.instance``; a
+    peer (``config.method``) has a stage 1 of its own and no other, and shares the rest.
     """
 
     def __init__(self, config: Config | None = None) -> None:
@@ -53,8 +50,6 @@ class HRPro:
         self.origin: Origin | None = None
         self.min_score = 0.0
         self.offset = Offset()
-        self.dense: DenseStage | None = None
-        self.judge: Judge | None = None
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -112,8 +107,6 @@ class HRPro:
         if config.stages > 1:
             views = StageOneViews(snippet, training_set, config, model.offset)
             model.instance = InstanceStage.fit(training_set.classes, views, config.instance, **kept)
-        if config.stages > 2:
-            model.dense, model.judge = fit_third(snippet, training_set, config, model.offset, **kept)
         return model
 
     def predict(self, features: NDArray[np.floating], timeline: Timeline | None = None) -> Detections:
@@ -152,11 +145,6 @@ class HRPro:
     def detect(self, features_td: NDArray[np.float32], scores: SnippetScores) -> Detections:
         """As ``predict``, from stage-1 scores, in snippet coordinates."""
         config = self._config()
-        trust, said = 0.0, None
-        if self.dense is not None:
-            trust = self.dense.position_weight
-            said = self.dense.said(features_td, positions=trust > 0)
-            scores = mixed(scores, said, config.dense.snippet_weight)
         proposals = self.candidates(scores)
         segments, labels, ranks = proposals.segments, proposals.labels, proposals.oic
         if self.instance is not None and len(proposals):
@@ -175,10 +163,6 @@ class HRPro:
                 )
             else:
                 ranks = proposals.oic + weight * refined.completeness
-        if said is not None and trust:
-            segments = np.concatenate([segments, said.found.segments])
-            labels = np.concatenate([labels, said.found.labels])
-            ranks = np.concatenate([ranks, trust * said.found.oic])
         rule = config.suppress
         kept, final = soft_nms(
             segments, ranks, labels, sigma=rule.sigma, floor=rule.floor, limit=rule.limit or None
@@ -209,8 +193,6 @@ class HRPro:
             self.snippet.to(device)
         if self.instance is not None:
             self.instance.network.to(device)
-        if self.dense is not None:
-            self.dense.to(device)
         return self
 
     def save(self, path: str | Path) -> None:
@@ -223,8 +205,6 @@ class HRPro:
         networks = {"snippet": snippet.state_dict()}
         if self.instance is not None:
             networks["instance"] = self.instance.network.state_dict()
-        if self.dense is not None:
-            networks["dense"] = self.dense.state_dict()
         about = (config, snippet.classes, snippet.dimension, self.timeline)
         write_model(Path(path), Stored(*about, networks, self.min_score, self.origin, self.offset))
 
@@ -240,9 +220,6 @@ class HRPro:
             snippet = config.about.stage_one()(stored.classes, stored.dimension, config.stage_one)
             snippet.load_state_dict(stored.networks["snippet"])
             model.snippet = snippet
-            if config.stages > 2:
-                model.dense = DenseStage(stored.classes, stored.dimension, config.dense)
-                model.dense.load_state_dict(stored.networks["dense"])
             if config.stages > 1:
                 width = snippet.width
                 dimensions = {"raw": stored.dimension, "embedded": width, "both": stored.dimension + width}

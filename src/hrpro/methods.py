@@ -63,10 +63,10 @@ _OURS = "hrpro.snippet.ensemble:SnippetEnsemble"
 METHODS: Mapping[str, Method] = {
     "hrpro": Method("HR-Pro (AAAI 2024)", "snippet", _OURS, stages=(1, 2)),
     "hrpro-next": Method(
-        "HR-Pro with boundaries told by the features and a dense third stage (ours)",
+        "HR-Pro with boundaries and kernels that suit the recordings (ours)",
         "snippet",
         _OURS,
-        stages=(1, 2, 3),
+        stages=(1, 2),
         also=("boundaries",),
         settings={"narrow": True},
         instance={"regression_weight": 0.0},

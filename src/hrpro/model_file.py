@@ -109,7 +109,7 @@ def read_model(path: Path) -> Stored:
         if content["format"] != FORMAT:
             raise RunError(f"the model has format {content['format']}, not {FORMAT}", where=file)
         config = build(Config(), content["config"], where=file)
-        names = ["snippet", "instance", "dense"][: config.stages]
+        names = ["snippet", "instance"][: config.stages]
         for name in names:
             if checksum(folder / f"{name}.safetensors") != content["checksums"][name]:
                 raise ValueError(f"{name}.safetensors does not match its checksum")

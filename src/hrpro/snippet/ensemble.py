@@ -50,7 +50,8 @@ class SnippetEnsemble:
         the number of their ``member``, from 0 on.
         """
         ensemble = cls.__new__(cls)
-        ensemble.config, ensemble.members, ensemble.exemplars = config, (), None
+        ensemble.config, ensemble.exemplars = config, None
+        ensemble.members = tuple[SnippetStage, ...]()
         names = ["snippet"] if config.members == 1 else [f"snippet-{m + 1}" for m in range(config.members)]
         kernel = config.kernel
         for member, (name, own) in enumerate(zip(names, _each(config), strict=True)):

@@ -69,8 +69,6 @@ def _train(training_set: TrainingSet, run: Path, config: Config, tell: Teller) -
             tell.stage(stage, totals[stage], names[stage])
 
     def on_row(row: dict[str, Any]) -> None:
-        if "third" in row:
-            return  # which no training from the page has
         if "half" in row:
             begin("calibrate")
             name, before = f"half-{row['half']}", (row["half"] - 1) * half

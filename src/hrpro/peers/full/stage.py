@@ -13,10 +13,10 @@ from torch import Tensor
 from hrpro.core.errors import DataError
 from hrpro.data.supervised import SupervisedSet
 from hrpro.data.training_set import TrainingSet
-from hrpro.dense.config import DenseConfig
-from hrpro.dense.stage import DenseStage
-from hrpro.dense.targets import Actions
-from hrpro.dense.weigh import best_weight, dealt, joined, judging
+from hrpro.peers.full.config import DenseConfig
+from hrpro.peers.full.dense import DenseStage
+from hrpro.peers.full.targets import Actions
+from hrpro.peers.full.weigh import best_weight, dealt, joined, judging
 from hrpro.proposals.generate import Proposals, generate
 from hrpro.proposals.scores import SnippetScores
 

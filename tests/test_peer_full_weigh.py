@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hrpro.dense.targets import Actions
-from hrpro.dense.weigh import WEIGHTS, best_weight, dealt, joined, judging
 from hrpro.peers.full.stage import FullStage, true_actions
+from hrpro.peers.full.targets import Actions
+from hrpro.peers.full.weigh import WEIGHTS, best_weight, dealt, joined, judging
 from hrpro.proposals.generate import Proposals
 from hrpro.snippet.config import SnippetConfig
 from test_peer_full import TINY, Rows, made_of

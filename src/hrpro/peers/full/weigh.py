@@ -13,9 +13,9 @@ import numpy as np
 
 from hrpro.core.annotations import Detections, Segment
 from hrpro.data.training_set import TrainingSet
-from hrpro.dense.config import DenseConfig
-from hrpro.dense.targets import Actions
 from hrpro.metrics.detection import mean_average_precision
+from hrpro.peers.full.config import DenseConfig
+from hrpro.peers.full.targets import Actions
 from hrpro.proposals.generate import Proposals
 from hrpro.proposals.suppress import soft_nms
 from hrpro.snippet.config import SnippetConfig

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hrpro.dense.config import DenseConfig
-from hrpro.dense.network import Points
+from hrpro.peers.full.config import DenseConfig
+from hrpro.peers.full.network import Points
 
 SHORTEST = 1e-3  # snippets; a segment of length 0 can be missed but not found, and teaches nothing
 

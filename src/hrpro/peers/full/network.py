@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from hrpro.dense.attention import LocalBlock
-from hrpro.dense.config import DenseConfig
+from hrpro.peers.full.attention import LocalBlock
+from hrpro.peers.full.config import DenseConfig
 from hrpro.training.dropout import dropout
 
 _SELDOM = -3.0  # the logit that classification begins at, for most positions show no class
@@ -100,11 +100,8 @@ class DenseNetwork(nn.Module):
         for layer in (self.classify.read, self.snippet):
             nn.init.constant_(layer.bias, _SELDOM)
 
-    def forward(self, features_td: Tensor, lengths: Sequence[int], *, positions: bool = True) -> DenseOutput:
-        """X [sum T, D] float32, recordings of ``lengths`` end to end.
-
-        positions False: only what snippets need is computed, and there are no positions, N = 0.
-        """
+    def forward(self, features_td: Tensor, lengths: Sequence[int]) -> DenseOutput:
+        """X [sum T, D] float32, recordings of ``lengths`` end to end."""
         x = F.gelu(self.project(self._drop_input((features_td - self.mean) / self.deviation, lengths)))
         x, valid = self._rows(x, lengths)
         x = F.gelu(self.embed_norm(x + convolved(self.embed, x))) * valid[..., None]
@@ -113,7 +110,7 @@ class DenseNetwork(nn.Module):
         fine = valid
         embedded = read = self.norms[0](x) * valid[..., None]
         logits, distances, masks = [], [], []
-        for level, norm in enumerate(self.norms if positions else ()):
+        for level, norm in enumerate(self.norms):
             if level:
                 x, valid = halved(x, valid)
                 x = self.pyramid[level - 1](x, valid)
@@ -127,8 +124,6 @@ class DenseNetwork(nn.Module):
             embedded[fine].unflatten(0, by_snippet).mean(1),
             fine_tc.unflatten(0, by_snippet).mean(1),
         )
-        if not positions:
-            return DenseOutput(*of_snippets, fine_tc[:0], fine_tc.new_zeros(0, 2))
         mask = torch.cat(masks, 1)
         return DenseOutput(*of_snippets, torch.cat(logits, 1)[mask], torch.cat(distances, 1)[mask])
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from hrpro.dense.config import DenseConfig
-from hrpro.dense.network import points
+from hrpro.peers.full.config import DenseConfig
+from hrpro.peers.full.network import points
 from hrpro.proposals.generate import FROM_ACTIVATION, Proposals
 
 

@@ -10,11 +10,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hrpro.dense.config import DenseConfig
-from hrpro.dense.decode import candidates
-from hrpro.dense.losses import diou_loss, sigmoid_focal
-from hrpro.dense.network import points
-from hrpro.dense.targets import Actions, assign, shown
+from hrpro.peers.full.config import DenseConfig
+from hrpro.peers.full.decode import candidates
+from hrpro.peers.full.losses import diou_loss, sigmoid_focal
+from hrpro.peers.full.network import points
+from hrpro.peers.full.targets import Actions, assign, shown
 from hrpro.proposals.rank import tiou
 from hrpro.snippet.losses import focal
 

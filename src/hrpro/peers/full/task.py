@@ -14,10 +14,10 @@ from torch import Tensor
 
 from hrpro.data.batches import Sample, Samples, pack, replay, statistics
 from hrpro.data.training_set import TrainingSet
-from hrpro.dense.config import DenseConfig
-from hrpro.dense.losses import diou_loss, sigmoid_focal
-from hrpro.dense.network import DenseNetwork, DenseOutput, points
-from hrpro.dense.targets import Actions, assign, shown
+from hrpro.peers.full.config import DenseConfig
+from hrpro.peers.full.losses import diou_loss, sigmoid_focal
+from hrpro.peers.full.network import DenseNetwork, DenseOutput, points
+from hrpro.peers.full.targets import Actions, assign, shown
 from hrpro.training.task import Task
 
 _NO_CLICKS = np.zeros(0, np.int64)

@@ -1,4 +1,4 @@
-"""Settings of the dense localizer."""
+"""Settings of the fully supervised bound."""
 
 from __future__ import annotations
 
@@ -59,11 +59,6 @@ class DenseConfig(TrainingConfig):
     """Part of the snippets' scores that comes from exemplars (``snippet/exemplars.py``; ours; 0: none)."""
     exemplars: int = 3000
     """Training snippets at most that recordings are compared with."""
-    snippet_weight: float = 0.2
-    """Part of P that is what its snippets show, where it is a third stage; 0: none."""
-    longish: float = 8.0
-    """Where it is a third stage, the least median length of actions, in snippets, for its positions to be
-    candidates at all."""
     judge: bool = True
     """Choose the weight below by what suits a quarter of the recordings, that one more network never sees."""
     position_weight: float = 0.5
@@ -81,14 +76,7 @@ class DenseConfig(TrainingConfig):
         for name in ("blocks", "crop"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"must be 0 or more, not {getattr(self, name)}", where=name)
-        for name in (
-            "input_dropout",
-            "block_dropout",
-            "dropout",
-            "min_score",
-            "exemplar_weight",
-            "snippet_weight",
-        ):
+        for name in ("input_dropout", "block_dropout", "dropout", "min_score", "exemplar_weight"):
             if not 0 <= getattr(self, name) < 1:
                 raise ConfigError(f"must lie in [0, 1), not {getattr(self, name)}", where=name)
         if not 0 < self.focal_alpha < 1:
@@ -96,7 +84,7 @@ class DenseConfig(TrainingConfig):
         for name in ("reach", "radius"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise ConfigError(f"must be positive, not {getattr(self, name)}", where=name)
-        for name in ("focal_gamma", "position_weight", "time_warp", "longish"):
+        for name in ("focal_gamma", "position_weight", "time_warp"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise ConfigError(f"must be 0 or more, not {getattr(self, name)}", where=name)
         if self.window % 2 == 0:

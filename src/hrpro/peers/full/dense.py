@@ -15,17 +15,14 @@ from torch import Tensor
 from hrpro.core.errors import DataError
 from hrpro.data.batches import pack
 from hrpro.data.training_set import TrainingSet
-from hrpro.dense.config import DenseConfig
-from hrpro.dense.decode import candidates
-from hrpro.dense.network import DenseNetwork
-from hrpro.dense.targets import Actions, shown
-from hrpro.dense.task import DenseTask
+from hrpro.peers.full.config import DenseConfig
+from hrpro.peers.full.decode import candidates
+from hrpro.peers.full.network import DenseNetwork
+from hrpro.peers.full.targets import Actions, shown
+from hrpro.peers.full.task import DenseTask
 from hrpro.proposals.generate import Proposals
 from hrpro.snippet.exemplars import NAMES, Exemplars
 from hrpro.training.loop import train
-
-_EMPTY = np.zeros(0)
-_NONE = Proposals(_EMPTY.reshape(0, 2), np.zeros(0, np.int64), _EMPTY, _EMPTY, np.zeros(0, np.int64))
 
 
 class Said(NamedTuple):
@@ -87,11 +84,8 @@ class DenseStage:
         return stage
 
     @torch.inference_mode()
-    def said(self, features_td: NDArray[np.floating], *, positions: bool = True) -> Said:
-        """What it says of a recording of features [T, D], finite. DataError if D is another than its own.
-
-        positions False: no candidates, which costs a third.
-        """
+    def said(self, features_td: NDArray[np.floating]) -> Said:
+        """What it says of a recording of features [T, D], finite. DataError if D is another than its own."""
         if features_td.ndim != 2 or features_td.shape[1] != self.dimension or len(features_td) == 0:
             raise DataError(
                 f"features must be [T, {self.dimension}] as in training, not {list(features_td.shape)}",
@@ -99,7 +93,7 @@ class DenseStage:
             )
         packed_td, lengths = pack([np.ascontiguousarray(features_td, np.float32)])
         packed_td = packed_td.to(self.networks[0].mean.device)
-        outputs = [made(packed_td, lengths, positions=positions) for made in self.networks]
+        outputs = [made(packed_td, lengths) for made in self.networks]
 
         def mean(parts: list[Tensor]) -> NDArray[np.float32]:
             return torch.stack(parts).float().mean(0).cpu().numpy()
@@ -108,12 +102,9 @@ class DenseStage:
         if self.exemplars is not None:
             alike_tc = self.exemplars.activation(np.asarray(features_td, np.float32))
             snippet_tc += np.float32(self.config.exemplar_weight) * (alike_tc - snippet_tc)
-        if positions:
-            score_nc = mean([one.logits_nc.sigmoid() for one in outputs])
-            distances_n2 = mean([one.distances_n2 for one in outputs])
-            found = candidates(score_nc, distances_n2, len(features_td), self.config)
-        else:
-            found = _NONE
+        score_nc = mean([one.logits_nc.sigmoid() for one in outputs])
+        distances_n2 = mean([one.distances_n2 for one in outputs])
+        found = candidates(score_nc, distances_n2, len(features_td), self.config)
         embedded_td = torch.cat([one.embedded_td for one in outputs], 1).float().cpu().numpy()
         return Said(snippet_tc, found, embedded_td)
 

@@ -35,6 +35,8 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, help="of --backbone")
     parser.add_argument("--snippets", type=int, default=8, help="of --backbone's video")
     options = parser.parse_args()
+    if options.backbone == "classic":
+        parser.error("--backbone classic: its parts are what --speed and --worth tell of")
     if options.memory:
         raise SystemExit(memory(options.hours))
     if not (options.data / "videos").is_dir():

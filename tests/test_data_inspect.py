@@ -177,7 +177,7 @@ BREAKS: dict[str, tuple[Break, str, str, str]] = {
     ),
     "duration": (
         gt(lambda database: database["b"].update(duration="long")),
-        "error", "gt_full.json: b", "duration must be a positive number, not 'long'",
+        "error", ": database.b.duration", "must be a positive number, not 'long'",
     ),
     "no such fps": (
         lambda root: (
@@ -186,7 +186,7 @@ BREAKS: dict[str, tuple[Break, str, str, str]] = {
         ),
         "warning", "point_gaussian.csv", "25 frames a second are assumed for clicks on b",
     ),
-    "meta": (meta(fps="x"), "error", "meta.json", "fps must be a positive number, not 'x'"),
+    "meta": (meta(fps="x"), "error", ": fps", "must be a positive number, not 'x'"),
     "gt": (lambda root: (root / "gt_full.json").write_text("{"), "error", "gt_full.json", "not JSON"),
     "no features": (
         lambda root: (root / "features/test/c.npy").unlink(),

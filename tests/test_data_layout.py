@@ -13,6 +13,7 @@ from hrpro.core.annotations import Click
 from hrpro.core.errors import DataError
 from hrpro.core.timeline import Timeline
 from hrpro.data.folder import open_dataset
+from hrpro.data.inspect import inspect_dataset
 
 pytest_plugins = ["folder_fixtures"]
 
@@ -45,18 +46,24 @@ class TestDatasetYaml:
     @pytest.mark.parametrize(
         ("content", "message"),
         [
-            ("features: {stride: 1}\nclases: []\n", r"yaml: unknown key 'clases' .*mean 'classes'\?"),
-            ("features: {stride: 1, rate: 2}\n", r"yaml: features: unknown key 'rate' \(known keys: stride"),
-            ("features: {window: 1}\n", "yaml: features: stride is missing"),
+            (
+                "features: {stride: 1}\nclases: []\n",
+                r"yaml:2: clases: unknown key 'clases' .*mean 'classes'\?",
+            ),
+            (
+                "features: {stride: 1, rate: 2}\n",
+                r"yaml:1: features.rate: unknown key 'rate' \(known keys: stride",
+            ),
+            ("features: {window: 1}\n", "yaml:1: features: stride is missing"),
             ("classes: [a]\n", "the snippets' stride is missing"),
             ("", "must be a mapping"),
             ("- a\n", "must be a mapping"),
-            ("features: 3\n", "yaml: features: must be a mapping"),
-            ("features: {stride: fast}\n", "stride must be a positive number, not 'fast'"),
-            ("features: {stride: -1}\n", "stride must be a positive number, not -1"),
-            ("features: {stride: true}\n", "stride must be a positive number, not True"),
-            ("features: {stride: .nan}\n", "stride must be a positive number, not nan"),
-            ("features: {stride: 1, offset: a}\n", "offset must be a number, not 'a'"),
+            ("features: 3\n", "yaml:1: features: must be a mapping"),
+            ("features: {stride: fast}\n", "features.stride: must be a positive number, not 'fast'"),
+            ("features: {stride: -1}\n", "features.stride: must be a positive number, not -1"),
+            ("features: {stride: true}\n", "features.stride: must be a positive number, not True"),
+            ("features: {stride: .nan}\n", "features.stride: must be a positive number, not nan"),
+            ("features: {stride: 1, offset: a}\n", "features.offset: must be a number, not 'a'"),
             ("features: {stride: 1, key: 3}\n", r"features\.key: must be a name, not 3"),
             ("features: {stride: 1}\nclasses: [yes]\n", r"True is not a name \(put it in quotes"),
             ("features: {stride: 1}\nclasses: jump\n", "classes: must be a list of names, not 'jump'"),
@@ -74,6 +81,32 @@ class TestDatasetYaml:
             open_dataset(own)
         assert str(own) in str(caught.value.where)
 
+    @pytest.mark.parametrize(
+        ("content", "place"),
+        [
+            ("features:\n  stride: fast\n", "2: features.stride"),
+            ("classes: [a]\nfeatures:\n  stride: 1\n  windo: 2\n", "4: features.windo"),
+            ("features: {stride: 1}\n# so\nclasses:\n  - a\n  - a\n", "3: classes"),
+            ("features: {stride: 1}\nspits: {}\n", "2: spits"),
+            ("classes: [a]\nfeatures: {fps: 25}\n", "2: features"),
+        ],
+    )
+    def test_faults_name_the_line(self, own: Path, content: str, place: str):
+        (own / "dataset.yaml").write_text(content)
+        with pytest.raises(DataError) as caught:
+            open_dataset(own)
+        assert caught.value.where == f"{own / 'dataset.yaml'}:{place}"
+
+    def test_a_recording_listed_twice_is_told_with_both_lines(self, own: Path):
+        (own / "dataset.yaml").write_text("features: {stride: 1}\nsplits:\n  train:\n  - b\n  - b\n")
+        found = [problem for problem in inspect_dataset(own).problems if "listed twice" in problem.what]
+        assert [(problem.where, problem.mend) for problem in found] == [
+            (
+                f"{own / 'dataset.yaml'}:5: splits.train[1]",
+                f"first in {own / 'dataset.yaml'}:4: splits.train[0]",
+            )
+        ]
+
 
 class TestFieldFaults:
     def test_a_folder_that_is_no_data_set(self, tmp_path: Path):
@@ -86,14 +119,18 @@ class TestFieldFaults:
     @pytest.mark.parametrize(
         ("name", "content", "message"),
         [
-            ("meta.json", '{"fps": "fast"}', r"meta\.json: fps must be a positive number, not 'fast'"),
-            ("meta.json", '{"fps": 0}', r"meta\.json: fps must be a positive number, not 0"),
+            ("meta.json", '{"fps": "fast"}', r"meta\.json:1: fps: must be a positive number, not 'fast'"),
+            ("meta.json", '{"fps": 0}', r"meta\.json:1: fps: must be a positive number, not 0"),
             ("meta.json", '{"classes": "a"}', "must be a list of names"),
             ("meta.json", "[]", "must be a mapping"),
             ("gt_full.json", "{", r"gt_full\.json: not JSON"),
-            ("gt_full.json", "{}", r"gt_full\.json: database: must be a mapping"),
-            ("gt_full.json", '{"database": {"v": {"duration": -3}}}', r"json: v: duration must be a pos"),
-            ("gt_full.json", '{"database": {"v": 3}}', r"gt_full\.json: v: must be a mapping"),
+            ("gt_full.json", "{}", r"gt_full\.json:1: database: must be a mapping"),
+            (
+                "gt_full.json",
+                '{"database": {"v": {"duration": -3}}}',
+                r"json:1: database\.v\.duration: must be a pos",
+            ),
+            ("gt_full.json", '{"database": {"v": 3}}', r"gt_full\.json:1: database\.v: must be a mapping"),
         ],
     )
     def test_faults_name_the_file(self, field: Path, name: str, content: str, message: str):

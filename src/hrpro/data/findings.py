@@ -13,6 +13,7 @@ from rich.text import Text
 
 from hrpro.core.errors import HRProError
 from hrpro.core.timeline import Timeline
+from hrpro.data.formats.jsonplace import Where
 
 Severity = Literal["error", "warning"]
 
@@ -70,7 +71,7 @@ class Report:
         """Take a fault as a problem."""
         self.problems.append(Problem(severity, error.where, error.what, error.mend))
 
-    def find(self, severity: Severity, what: str, where: str | Path | None, mend: str | None = None) -> None:
+    def find(self, severity: Severity, what: str, where: Where | None, mend: str | None = None) -> None:
         """Note a problem."""
         self.problems.append(Problem(severity, None if where is None else str(where), what, mend))
 

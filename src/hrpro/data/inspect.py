@@ -14,6 +14,7 @@ from hrpro.data.clicks import ClickRow, beyond_end, few_enough_to_skip, read_cli
 from hrpro.data.faults import some_of
 from hrpro.data.findings import Problem, Report, Severity, SplitSummary, render
 from hrpro.data.folder import Dataset, Recording
+from hrpro.data.formats.jsonplace import Where
 from hrpro.data.layout import VideoFacts, read_layout
 from hrpro.data.splits import FEATURES
 
@@ -76,7 +77,7 @@ def _seconds(seen: _Seen) -> float:
 
 def _check_members(dataset: Dataset, report: Report) -> None:
     """Ids listed twice, in one split or in two."""
-    first: dict[str, tuple[str, str]] = {}
+    first: dict[str, tuple[str, Where]] = {}
     if not dataset.members:
         mend = f"put feature files into {FEATURES}/"
         report.find("error", "no split holds any recording", dataset.path, mend)

@@ -29,6 +29,8 @@ from hrpro.core.errors import DataError
 from hrpro.core.timeline import Timeline
 from hrpro.data.faults import OnError, did_you_mean, raise_error
 from hrpro.data.formats.jsonfile import read_json
+from hrpro.data.formats.jsonplace import Place, Where
+from hrpro.data.formats.yamlplace import YamlPlace
 
 DATASET_FILE, GROUND_TRUTH, META_FILE = "dataset.yaml", "gt_full.json", "meta.json"
 _CONVENTION_FPS, _CONVENTION_STRIDE = 25.0, 16.0
@@ -37,10 +39,10 @@ _KEYS = {"": ("features", "classes", "splits"), "features": ("stride", "window",
 
 @dataclass(frozen=True)
 class Member:
-    """A recording's id as a split lists it, and where (file:line or file: key)."""
+    """A recording's id as a split lists it, and where."""
 
     id: str
-    where: str
+    where: Where
 
 
 @dataclass(frozen=True)
@@ -79,17 +81,18 @@ def read_layout(root: Path, on_error: OnError = raise_error) -> Layout:
         mend = f"write {DATASET_FILE}, or add {GROUND_TRUTH}, split_train.txt, point_labels/ and features/"
         raise DataError("this folder is not a data set", where=root, mend=mend)
     meta_path = root / META_FILE
-    meta = _mapping(read_json(meta_path), meta_path) if meta_path.is_file() else {}
-    fps = _number(meta, "fps", meta_path, None)
-    window = _number(meta, "snippet_frames", meta_path, None)
-    stride = _number(meta, "snippet_stride_frames", meta_path, _CONVENTION_STRIDE)
+    place = Place(meta_path)
+    meta = _mapping(read_json(meta_path), place) if meta_path.is_file() else {}
+    fps = _number(meta, "fps", place, None)
+    window = _number(meta, "snippet_frames", place, None)
+    stride = _number(meta, "snippet_stride_frames", place, _CONVENTION_STRIDE)
     assert stride is not None
     with_classes = meta.get("classes") is not None
     return Layout(
         root,
         Timeline.from_frames(fps=fps or _CONVENTION_FPS, stride=stride, window=window),
         clicks=_default_points(root / "point_labels"),
-        classes=_names(meta["classes"], "classes", meta_path) if with_classes else None,
+        classes=_names(meta["classes"], place.at("classes")) if with_classes else None,
         splits={name: _split_file(path) for name, path in split_files.items()},
         videos=videos,
         fps=fps,
@@ -105,14 +108,15 @@ def _own_layout(root: Path, on_error: OnError) -> Layout:
         mark = getattr(error, "problem_mark", None)
         where = path if mark is None else f"{path}:{mark.line + 1}"
         raise DataError(f"not a YAML file: {getattr(error, 'problem', error)}", where=where) from error
-    settings = _mapping(content, path)
-    _known_keys(settings, "", path, on_error)
+    place = YamlPlace(path)
+    settings = _mapping(content, place)
+    _known_keys(settings, "", place, on_error)
     if settings.get("features") is None:
         mend = "write features: {stride: SECONDS}, or {fps: 25, stride: 16} for a stride in frames"
         raise DataError("the snippets' stride is missing", where=path, mend=mend)
-    features = _mapping(settings["features"], f"{path}: features")
-    _known_keys(features, "features", path, on_error)
-    where = f"{path}: features"
+    where = place.at("features")
+    features = _mapping(settings["features"], where)
+    _known_keys(features, "features", where, on_error)
     fps = _number(features, "fps", where, None)
     stride = _number(features, "stride", where, None)
     window = _number(features, "window", where, None)
@@ -125,22 +129,22 @@ def _own_layout(root: Path, on_error: OnError) -> Layout:
         timeline = replace(Timeline.from_frames(fps=fps, stride=stride, window=window), offset=offset / fps)
     key = features.get("key")
     if key is not None and not isinstance(key, str):
-        raise DataError(f"must be a name, not {key!r}", where=f"{where}.key", mend="put it in quotes")
+        raise DataError(f"must be a name, not {key!r}", where=where.at("key"), mend="put it in quotes")
     splits = {}
-    for name, listed in _mapping(settings.get("splits") or {}, f"{path}: splits").items():
-        at = f"{path}: splits.{name}"
+    for name, listed in _mapping(settings.get("splits") or {}, place.at("splits")).items():
+        at = place.at("splits", name)
         if isinstance(listed, str):
             splits[str(name)] = _split_file(root / listed)
         else:
-            ids = _names(listed, f"splits.{name}", path, unique=False)
-            splits[str(name)] = tuple(Member(id, f"{at}[{i}]") for i, id in enumerate(ids))
+            ids = _names(listed, at, unique=False)
+            splits[str(name)] = tuple(Member(id, at.at(i)) for i, id in enumerate(ids))
     table = root / "clicks.csv"
     with_classes = settings.get("classes") is not None
     return Layout(
         root,
         timeline,
         clicks=table if table.is_file() else _default_points(root / "point_labels"),
-        classes=_names(settings["classes"], "classes", path) if with_classes else None,
+        classes=_names(settings["classes"], place.at("classes")) if with_classes else None,
         splits=splits,
         fps=fps,
         fps_if_unknown=fps,
@@ -165,35 +169,35 @@ def _split_file(path: Path) -> tuple[Member, ...]:
 
 
 def _read_videos(path: Path, on_error: OnError) -> dict[str, VideoFacts]:
-    database = _mapping(_mapping(read_json(path), path).get("database"), f"{path}: database")
+    place = Place(path).at("database")
+    database = _mapping(_mapping(read_json(path), Place(path)).get("database"), place)
     videos = {}
     for id, entry in database.items():
         facts: dict[str, float | None] = {}
         for name in ("duration", "fps"):
             try:
-                facts[name] = _number(_mapping(entry, f"{path}: {id}"), name, f"{path}: {id}", None)
+                facts[name] = _number(_mapping(entry, place.at(id)), name, place.at(id), None)
             except DataError as error:
                 on_error(error)
         videos[id] = VideoFacts(**facts)
     return videos
 
 
-def _mapping(value: Any, where: str | Path) -> dict[str, Any]:
+def _mapping(value: Any, where: Place) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise DataError("must be a mapping of names to values", where=where)
     return value
 
 
-def _known_keys(settings: Mapping[str, Any], section: str, path: Path, on_error: OnError) -> None:
+def _known_keys(settings: Mapping[str, Any], section: str, place: Place, on_error: OnError) -> None:
     for key in settings:
         if key not in _KEYS[section]:
             mend = did_you_mean(str(key), _KEYS[section]) or f"known keys: {', '.join(_KEYS[section])}"
-            where = f"{path}: {section}" if section else path
-            on_error(DataError(f"unknown key {str(key)!r}", where=where, mend=mend))
+            on_error(DataError(f"unknown key {str(key)!r}", where=place.at(key), mend=mend))
 
 
 def _number(
-    values: Mapping[str, Any], key: str, where: str | Path, default: float | None, positive: bool = True
+    values: Mapping[str, Any], key: str, place: Place, default: float | None, positive: bool = True
 ) -> float | None:
     """A finite number, > 0 unless ``positive`` is off. YAML reads 1e-1 as text, hence the float()."""
     value = values.get(key)
@@ -205,12 +209,11 @@ def _number(
         number = math.nan
     if not math.isfinite(number) or (positive and number <= 0):
         kind = "a positive number" if positive else "a number"
-        raise DataError(f"{key} must be {kind}, not {value!r}", where=where)
+        raise DataError(f"must be {kind}, not {value!r}", where=place.at(key))
     return number
 
 
-def _names(value: Any, key: str, path: Path, unique: bool = True) -> tuple[str, ...]:
-    where = f"{path}: {key}"
+def _names(value: Any, where: Place, unique: bool = True) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise DataError(f"must be a list of names, not {value!r}", where=where)
     for name in value:

@@ -29,7 +29,7 @@ class Place:
 
     def at(self, *keys: str | int) -> Place:
         """The value at ``keys`` within this one."""
-        return Place(self.file, self.keys + keys, self.in_file)
+        return type(self)(self.file, self.keys + keys, self.in_file)
 
     def __str__(self) -> str:
         line = self._line() if self.in_file else None
@@ -37,11 +37,16 @@ class Place:
         key = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in self.keys)
         return f"{place}: {key.removeprefix('.')}" if key else place
 
+    @staticmethod
+    def find(text: str, keys: Iterable[str | int]) -> int:
+        """As ``line_of``."""
+        return line_of(text, keys)
+
     def _line(self) -> int | None:
         if not Path(self.file).is_file():  # a pipe gives its text once only
             return None
         try:
-            return line_of(Path(self.file).read_text(encoding="utf-8-sig"), self.keys)
+            return self.find(Path(self.file).read_text(encoding="utf-8-sig"), self.keys)
         except (OSError, ValueError, IndexError, RecursionError):  # the file is another by now
             return None
 

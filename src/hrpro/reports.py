@@ -161,7 +161,7 @@ def _about(folder: Path, model: HRPro) -> dict[str, str]:
         "classes": str(len(model.classes)),
         "snippets": grid,
         "features made by": made,
-        "stages": str(1 + (model.instance is not None) + (model.dense is not None)),
+        "stages": str(1 + (model.instance is not None)),
         "trained with": f"hrpro {stored['hrpro']}",
         "hrpro": hrpro.__version__,
         "Python": platform.python_version(),

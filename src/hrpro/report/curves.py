@@ -15,11 +15,7 @@ from hrpro.report.figure import CYCLE, HALF, Figure, Section, Trace, axis, layou
 from hrpro.report.markup import Markup, paragraph
 
 Logs = Mapping[str, Sequence[Mapping[str, float]]]
-STAGES = {
-    "snippet": "Stage 1: snippets",
-    "instance": "Stage 2: instances",
-    "dense": "Stage 3: positions",
-}
+STAGES = {"snippet": "Stage 1: snippets", "instance": "Stage 2: instances"}
 _OTHER = ("step", "lr", "gradient_norm", "step_seconds")
 
 
@@ -56,7 +52,7 @@ def curves(run: RunResult) -> Section | None:
             for i, stage in enumerate(STAGES)
             for trace in _lines(_of(run.logs, stage), name, f"stage {i + 1}", CYCLE[i])
         ]
-        about = f"{title} over the training steps of all stages."
+        about = f"{title} over the training steps of both stages."
         figures.append(_figure(name.replace("_", "-"), title, about, title.lower(), traces, scale))
     return Section("training", "Training curves", [_how_long(run.logs), *figures])
 

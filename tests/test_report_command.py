@@ -243,3 +243,19 @@ def test_without_a_browser_the_page_is_written_and_one_line_says_why_the_figures
     assert err.count("\n") == 1
     assert "drawn by Chromium" in err
     assert (tmp_path / "r.html").is_file()
+
+
+def test_click_curves_stand_in_the_page(data: Path, trained: Path, tmp_path: Path) -> None:
+    kept, out = tmp_path / "clicks.json", tmp_path / "report.html"
+    key = "<b>films</b> | {} | hrpro | seed 0"
+    kept.write_text(json.dumps({key.format("reference"): 0.7, key.format("missing=0.5"): 0.4}))
+    words = ("--run", trained, "--data", data, "--out", out, "--quiet", "--click-curves", kept)
+    assert run("report", *words) == 0
+    page = words_of(out)
+    assert "Clicks as people make them" in page
+    assert 'data-name="clicks-1-missing"' in page
+    assert "<b>films" not in page
+    kept.write_text("{}")
+    out.unlink()
+    assert run("report", *words) == 2
+    assert not out.exists()

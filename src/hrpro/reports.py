@@ -21,6 +21,7 @@ from hrpro.localizer import HRPro
 from hrpro.metrics.ambiguous import Stretches, read_ambiguous, without_ambiguous
 from hrpro.model_folder import DESCRIPTION, FOLDER, fingerprint
 from hrpro.predictions import located
+from hrpro.report.click_trials import click_trials
 from hrpro.report.collect import RunResult, Subject, Traces
 from hrpro.report.curves import read_logs
 from hrpro.report.export import FORMATS
@@ -43,6 +44,7 @@ def report(
     exclude: Collection[str] = (),
     ambiguous: Path | None = None,
     drop_labels: Collection[str] = (),
+    click_curves: Path | None = None,
     figures: Path | None = None,
     format: str = "png",
     device: str = "auto",
@@ -54,13 +56,14 @@ def report(
     run's folder (extracted there for those that have none yet). videos: files to link to, DATA/videos by
     default. ground_truth: by default the dataset's own. exclude, ambiguous, drop_labels: as of
     ``evaluate_files``, so that the figures are those of the same evaluation; what is excluded is not shown
-    either. figures: folder for them as ``format``. Raises ConfigError, DataError or RunError before the work
-    where it can.
+    either. click_curves: trials to show (``report.click_trials``). figures: folder for them as ``format``.
+    Raises ConfigError, DataError or RunError before the work where it can.
     """
     plotly_script()
     check_writable(out)
     if format not in FORMATS:
         raise ConfigError(f"must be one of {', '.join(FORMATS)}, not {format!r}", where="--format")
+    more = [] if click_curves is None else [click_trials(click_curves)]
     models = {folder: HRPro.load(folder, device=pick_device(device)) for folder in runs}
     if data is not None:
         material = of_dataset(data, split, videos)
@@ -78,7 +81,7 @@ def report(
         _result(name, folder, models[folder], material, stretches, quiet)
         for name, folder in zip(_names(runs), runs, strict=True)
     ]
-    return write_report(subject, results, out, figures=figures, format=format)
+    return write_report(subject, results, out, figures=figures, format=format, more=more)
 
 
 def _stretches(file: Path | None, subject: Subject) -> Stretches:

@@ -28,13 +28,14 @@ def write_report(
     *,
     figures: Path | None = None,
     format: str = "png",
+    more: Sequence[Section] = (),
 ) -> list[Path]:
     """Write the report of ``runs[0]``, held against the others, to the file ``out``; returns all files.
 
-    figures: folder for them as files. Raises ConfigError without Plotly (or, for files, kaleido or Chromium),
-    DataError where something cannot be written; the page is written first.
+    figures: folder for them as files. more: sections that come last. Raises ConfigError without Plotly (or,
+    for files, kaleido or Chromium), DataError where something cannot be written; the page is written first.
     """
-    parts = sections(subject, runs, out)
+    parts = [*sections(subject, runs, out), *more]
     title = f"{runs[0].name} on {subject.name}"
     others = f", and {len(runs) - 1} more for comparison" if len(runs) > 1 else ""
     subtitle = f"What an HR-Pro model trained on clicks found{others}. hrpro {runs[0].about.get('hrpro', '')}"

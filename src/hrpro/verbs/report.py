@@ -38,6 +38,7 @@ def add_options(verb: ArgumentParser) -> None:
         help="true actions, in ActivityNet form (the dataset's gt_full.json)",
     )
     customs_options(verb)
+    own("--click-curves", metavar="FILE", help="also show these trials, of benchmarks/clicks.py --json")
     own("--out", required=True, metavar="FILE", help="the report, as .html")
     own("--figures", metavar="DIR", help="also write each figure there; needs Chromium")
     own("--format", choices=["png", "svg"], help="of those (png)")

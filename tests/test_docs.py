@@ -141,12 +141,16 @@ def test_its_search_works_from_the_disk(site: Path) -> None:
         page.on("pageerror", lambda error: said.append(str(error)))
         page.on("request", lambda asked: said.append(asked.url) if asked.url.startswith("http") else None)
         for start in ("index.html", "command/report.html"):  # from the top, and from a folder
-            page.goto((site / start).as_uri())
+            page.goto((site / start).as_uri(), timeout=120_000)
             page.get_by_role("textbox", name="Search").fill("soft-NMS")
             found = page.locator(".md-search-result__link")
-            found.first.wait_for()
-            assert page.locator(".md-search-result__meta").inner_text().split()[0].isdigit()
-            assert "soft-nms" in page.locator(".md-search-result__list").inner_text().lower()
+            found.first.wait_for(timeout=120_000)  # a worker reads the whole index first
+            sync_api.expect(page.locator(".md-search-result__meta")).to_have_text(
+                re.compile(r"^\s*\d"), timeout=60_000
+            )
+            sync_api.expect(page.locator(".md-search-result__list")).to_contain_text(
+                "soft-nms", ignore_case=True
+            )
             found.first.click()
             page.wait_for_url("file://**")
             assert Path(unquote(urlsplit(page.url).path)).is_file()

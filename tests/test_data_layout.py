@@ -10,10 +10,11 @@ import pytest
 
 from data_folders import DIM, LENGTH
 from hrpro.core.annotations import Click
-from hrpro.core.errors import DataError
+from hrpro.core.errors import DataError, HRProError
 from hrpro.core.timeline import Timeline
 from hrpro.data.folder import open_dataset
 from hrpro.data.inspect import inspect_dataset
+from hrpro.data.layout import read_layout
 
 pytest_plugins = ["folder_fixtures"]
 
@@ -137,6 +138,16 @@ class TestFieldFaults:
         (field / name).write_text(content)
         with pytest.raises(DataError, match=message):
             open_dataset(field)
+
+    def test_thousands_of_faults_each_have_their_line(self, tmp_path: Path):
+        entries = ",\n".join(f'"v{i}": {{"fps": "x"}}' for i in range(3000))
+        (tmp_path / "gt_full.json").write_text(f'{{"database": {{\n{entries}}}}}')
+        faults: list[HRProError] = []
+        read_layout(tmp_path, faults.append)
+        path = tmp_path / "gt_full.json"
+        assert [fault.where for fault in faults] == [
+            f"{path}:{i + 2}: database.v{i}.fps" for i in range(3000)
+        ]
 
     def test_meta_may_be_partial(self, field: Path):
         (field / "meta.json").write_text(json.dumps({"snippet_stride_frames": 8}))

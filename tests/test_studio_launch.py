@@ -71,7 +71,7 @@ def test_ctrl_c_ends_it_with_open_streams_and_begun_requests(server: Server) -> 
     clicker.join(30)
     for stream, answer in streams:
         ids = re.findall(rb"^id: (\d+)$", answer.read(), re.MULTILINE)  # IncompleteRead: it was cut off
-        assert ids, "nothing was told"
+        assert len(ids) >= 1 + 5, "what was answered is told"
         assert [int(id) for id in ids] == list(range(1, len(ids) + 1)), "something was left out"
         stream.close()
     begun.close()

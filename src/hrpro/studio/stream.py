@@ -19,7 +19,7 @@ from hrpro.studio.store import Store
 
 HEARTBEAT = 15.0
 """s without an event after which a line is sent, so that nothing between takes the connection for dead."""
-_LAST_WORDS = 0.5  # s that an ending stream has to get rid of what it had begun
+_LAST_WORDS = 2.0  # s that an ending stream has to get rid of what it had begun
 _CHUNK = 500
 _GATHER = (
     0.03  # s: what happens meanwhile goes out as one; with many people clicking that is most of the work

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 _BLANKS = re.compile(r"[ \t\n\r]*")
@@ -46,7 +47,8 @@ class Place:
         if not Path(self.file).is_file():  # a pipe gives its text once only
             return None
         try:
-            return self.find(Path(self.file).read_text(encoding="utf-8-sig"), self.keys)
+            about = Path(self.file).stat()
+            return self.find(_text(str(self.file), about.st_mtime_ns, about.st_size), self.keys)
         except (OSError, ValueError, IndexError, RecursionError):  # the file is another by now
             return None
 
@@ -64,10 +66,10 @@ def line_of(text: str, keys: Iterable[str | int]) -> int:
     """
     at = _after_blanks(text, 0)
     for key in keys:
-        found = [begins for name, begins in _entries(text, at) if name == key]
-        if not found:
+        begins = _places(text, at).get(key)
+        if begins is None:
             break
-        at = found[-1]
+        at = begins
     return text.count("\n", 0, at) + 1
 
 
@@ -87,6 +89,18 @@ def first_twin(text: str) -> tuple[str | int, int]:
         else:
             met.add(key)
             walks.append((_entries(text, at), set()))
+
+
+# A file may have a fault in every one of its thousands of entries: it is read and gone through once for all.
+@lru_cache(maxsize=1)
+def _text(file: str, changed: int, size: int) -> str:
+    return Path(file).read_text(encoding="utf-8-sig")
+
+
+@lru_cache(maxsize=4)
+def _places(text: str, at: int) -> dict[str | int, int]:
+    """Where each value of the object or list that begins at ``at`` does; of twins, the last."""
+    return dict(_entries(text, at))
 
 
 def _entries(text: str, at: int) -> Iterator[tuple[str | int, int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 import yaml
 
@@ -18,11 +19,7 @@ class YamlPlace(Place):
 
         A value that begins on the line after its key counts as its key's. ValueError if it is not YAML.
         """
-        try:
-            node = yaml.compose(text, Loader=yaml.SafeLoader)
-        except yaml.YAMLError as error:
-            raise ValueError from error
-        line = 1
+        node, line = _composed(text), 1
         for key in keys:
             if isinstance(node, yaml.MappingNode):
                 found = [(name, value) for name, value in node.value if name.value == key]
@@ -35,3 +32,11 @@ class YamlPlace(Place):
             name, node = found[-1]
             line = name.start_mark.line + 1
         return line
+
+
+@lru_cache(maxsize=1)
+def _composed(text: str) -> yaml.Node | None:
+    try:
+        return yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        raise ValueError from error

@@ -112,6 +112,25 @@ def until(page: Any, condition: str, arg: Any = None) -> None:
         page.wait_for_timeout(20)
 
 
+def hold_first(page: Any, url: str) -> list[Any]:
+    """Keeps the first answer back that is there; once it is, the list holds its route and the answer."""
+    held: list[Any] = []
+    asked: list[Any] = []  # while one is fetched, others come in
+
+    def hold(route: Any) -> None:
+        if held or asked or route.request.method != "GET":
+            return route.continue_()
+        asked.append(route)
+        try:
+            held.extend((route, route.fetch()))
+        except Exception:  # the server is away
+            asked.clear()
+            route.abort()
+
+    page.route(url, hold)
+    return held
+
+
 def settled(page: Any) -> None:
     """Waits until the page shows what it drew last."""
     page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from studio_browser import nameless, no_sideways_scroll
+from studio_browser import hold_first, nameless, no_sideways_scroll
 from studio_fixtures import SHORT, click_all, wait_for_job
 from studio_server import Server
 
@@ -38,25 +38,6 @@ def shorten(page: Any) -> None:
         return route.continue_(post_data=json.dumps(body))
 
     page.route("**/api/jobs", short)
-
-
-def hold_first(page: Any, url: str) -> list[Any]:
-    """Keeps the first answer back that is there; once it is, the list holds its route and the answer."""
-    held: list[Any] = []
-    asked: list[Any] = []  # while one is fetched, others come in
-
-    def hold(route: Any) -> None:
-        if held or asked or route.request.method != "GET":
-            return route.continue_()
-        asked.append(route)
-        try:
-            held.extend((route, route.fetch()))
-        except Exception:  # the server is away
-            asked.clear()
-            route.abort()
-
-    page.route(url, hold)
-    return held
 
 
 def open_tab(page: Any, name: str) -> None:

@@ -111,6 +111,12 @@ class Batch:
             raise invalid("There is no such video in this project.")
         return video, self.durations[video]
 
+    def free_key(self) -> str | None:
+        """The first key that no class has; None: all are taken."""
+        rows = self.db.execute("SELECT value FROM things WHERE kind = 'class' AND value IS NOT NULL")
+        taken = {json.loads(text)["key"] for (text,) in rows.fetchall()}
+        return next((key for key in checks.KEYS if key not in taken), None)
+
     def check(self) -> None:
         """Refuses a batch that leaves the project in a state that cannot be."""
         touched: dict[tuple[Kind, str], None] = {(step.kind, step.id): None for step in self.steps}

@@ -15,7 +15,6 @@ from hrpro.studio.colors import color_of
 from hrpro.studio.reading import View
 
 SAME = 0.01  # s; files round times
-KEYS = "123456789"
 
 
 def bring(batch: Batch, classes: Sequence[str], clicks: Mapping[str, Sequence[Click]], author: str) -> None:
@@ -23,10 +22,9 @@ def bring(batch: Batch, classes: Sequence[str], clicks: Mapping[str, Sequence[Cl
     view = View(batch.db)
     there = view.classes()
     ids = {plain(item["name"]): item["id"] for item in there}
-    keys = [key for key in KEYS if key not in {item["key"] for item in there}]
     for label in [*classes, *(click.label for held in clicks.values() for click in held)]:
         if plain(label) not in ids:
-            value = {"name": label, "color": color_of(len(ids)), "key": keys.pop(0) if keys else None}
+            value = {"name": label, "color": color_of(len(ids)), "key": batch.free_key()}
             ids[plain(label)] = uuid.uuid4().hex
             batch.write("class", ids[plain(label)], value)
     times: dict[tuple[str, str], list[float]] = {}

@@ -13,6 +13,8 @@ LATEST = 1e9
 """s; where a video's duration is not known."""
 SLACK = 1.0
 """s by which a player may hold a video for longer than its pictures last, as with sound that ends later."""
+KEYS = tuple("123456789")
+"""The number keys, by which classes are clicked."""
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}\Z")
 # Joiners are part of the writing of several languages, and of some emoji.
 _JOINERS = dict.fromkeys(map(ord, "\u200c\u200d"), "")
@@ -71,7 +73,7 @@ def color(op: Mapping[str, Any]) -> str:
 
 def key(op: Mapping[str, Any]) -> str | None:
     """A number key, or none."""
-    return None if op.get("key") is None else choice(op, "key", tuple("123456789"))
+    return None if op.get("key") is None else choice(op, "key", KEYS)
 
 
 def seconds(op: Mapping[str, Any], key: str, duration: float | None) -> float:

@@ -69,7 +69,8 @@ def _delete(kind: Kind, label: str) -> Callable[[Batch, Value, str], str]:
 
 def _add_class(batch: Batch, op: Value, _: str) -> str:
     id = checks.id_of(op)
-    value = {"name": checks.text(op, "name", LABEL), "color": checks.color(op), "key": checks.key(op)}
+    key = batch.free_key() if op.get("key") == "free" else checks.key(op)
+    value = {"name": checks.text(op, "name", LABEL), "color": checks.color(op), "key": key}
     batch.new("class", id)
     batch.write("class", id, value)
     return "Add class"

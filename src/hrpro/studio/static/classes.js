@@ -1,7 +1,7 @@
 /** The classes: press to place a click, colour and name and key changed on the spot, new ones by typing. */
 import { h, icon, iconButton } from "./dom.js";
 import { newId } from "./queue.js";
-import { freeKey } from "./things.js";
+import { shownClasses } from "./things.js";
 
 /** Colours that stay apart from each other and from both grounds; used in turn. */
 export const COLOURS = ["#e0562b", "#2f80d8", "#1b9e6b", "#b455c8", "#c9930a", "#d6336c", "#0f9bb0", "#7a6ff0", "#7d8a17", "#8d5a3b"];
@@ -18,15 +18,16 @@ export function mountClasses(place, ctx) {
     event.preventDefault();
     const words = name.value.trim();
     if (!words) return;
-    const classes = state.get("classes");
+    const classes = shownClasses(state);
     if (classes.some((one) => one.name === words)) return notify(`There is a class ${words} already.`, { kind: "error" });
     const id = newId();
     const color = COLOURS.find((one) => !classes.some((other) => other.color === one)) ?? COLOURS[classes.length % COLOURS.length];
-    const op = { op: "add_class", id, name: words, color, key: freeKey(classes) };
+    const op = { op: "add_class", id, name: words, color, key: "free" };
     name.value = "";
-    api.ops(op).then(() => {
+    api.ops(op).then(({ changed }) => {
+      const { key } = changed[0].value;
       state.set("activeClass", id);
-      ctx.announce(`Class ${words} added${op.key ? `, key ${op.key}` : ""}`);
+      ctx.announce(`Class ${words} added${key ? `, key ${key}` : ""}`);
     }, () => (name.value = words));
   }
 

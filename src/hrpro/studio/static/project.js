@@ -1,4 +1,5 @@
 /** Opening the project and its videos, and taking in what the server tells afterwards. */
+import { ask, upToDate } from "./news.js";
 import { applyChange } from "./things.js";
 
 const COUNTS_LATER_MS = 3000; // one look at the counts for many changes of others
@@ -7,7 +8,7 @@ const COUNTS_LATER_MS = 3000; // one look at the counts for many changes of othe
 export function createProject({ state, api, notify }) {
   let opening = 0;
   let counts = null;
-  let asked = 0;
+  let asked = 0; // looks at the project, counted: an answer that comes after that to a later one is not shown
   let shown = 0;
 
   /** Read the project, open a video, follow the changes. */
@@ -25,15 +26,16 @@ export function createProject({ state, api, notify }) {
     }
   }
 
-  /** Read project and jobs. An answer that comes after that to a later question is old: it is not shown. */
+  /** Read project and jobs. */
   async function reload() {
     const turn = ++asked;
     // The jobs first: of a training that they call done, the project then knows the run.
     const jobs = await api.get("/api/jobs").catch(() => null);
-    const project = await api.get("/api/project");
+    const project = await ask(state, () => api.get("/api/project"));
     if (turn < shown) return project;
     shown = turn;
-    const { videos, classes, ...rest } = project;
+    const { videos, ...rest } = project;
+    const classes = upToDate(state, "class", project.classes, project.revision);
     state.update({ project: rest, videos, classes, jobs: jobs?.jobs ?? [] });
     if (!classes.some((one) => one.id === state.get("activeClass"))) state.set("activeClass", classes[0]?.id ?? null);
     return project;
@@ -69,19 +71,15 @@ export function createProject({ state, api, notify }) {
   }
 
   async function details(id, current) {
-    const found = await api.get("/api/video", { id });
+    const found = await ask(state, () => api.get("/api/video", { id }));
     if (!current()) return;
-    const byId = (things) => new Map(things.map((one) => [one.id, one]));
-    // A change that arrived while the answer was under way is newer than the answer.
-    const newer = (stored, held) => {
-      const merged = byId(stored);
-      for (const [key, one] of held) if ((merged.get(key)?.version ?? 0) < one.version) merged.set(key, one);
-      return merged;
-    };
+    const here = (value) => value.video === id;
+    const stored = (kind, things) =>
+      new Map(upToDate(state, kind, things, found.revision, here).map((one) => [one.id, one]));
     state.update({
-      clicks: newer(found.clicks, state.get("clicks")),
-      segments: newer(found.segments, state.get("segments")),
-      verdicts: newer(found.verdicts, state.get("verdicts")),
+      clicks: stored("click", found.clicks),
+      segments: stored("segment", found.segments),
+      verdicts: stored("verdict", found.verdicts),
       truth: found.truth,
     });
     state.emit("loaded", { video: id });
@@ -102,8 +100,11 @@ export function createProject({ state, api, notify }) {
     if (news.kind === "class") return;
     counts ??= setTimeout(async () => {
       counts = null;
+      const turn = ++asked;
       const project = await api.get("/api/project").catch(() => null);
-      if (project) state.set("videos", project.videos);
+      if (!project || turn < shown) return;
+      shown = turn;
+      state.set("videos", project.videos);
     }, COUNTS_LATER_MS);
   }
 

@@ -1,16 +1,17 @@
 /** Clicks, segments, verdicts and classes: taking in the server's changes, and what is shown while some wait. */
 
+import { isNews } from "./news.js";
+
 const PLACES = { click: "clicks", segment: "segments", verdict: "verdicts" };
 
-/** Take one Change of the server into the state. Older versions than the one held are ignored. */
+/** Take one Change of the server into the state, unless a later one of the same thing is known. */
 export function applyChange(state, change) {
+  if (!isNews(state, change)) return;
   if (change.kind === "class") return applyClass(state, change);
   const place = PLACES[change.kind];
   if (!place) return;
   const held = state.get(place);
-  const known = held.get(change.id);
-  if (change.value === null ? !known : change.value.video !== state.get("video")) return;
-  if (change.value && known && known.version > change.value.version) return;
+  if (change.value === null ? !held.has(change.id) : change.value.video !== state.get("video")) return;
   const next = new Map(held);
   if (change.value) next.set(change.id, change.value);
   else next.delete(change.id);
@@ -18,10 +19,10 @@ export function applyChange(state, change) {
   if (change.kind === "verdict") applyVerdict(state, change);
 }
 
-/** The first free key, so that a new class can be clicked with a number at once. */
-export function freeKey(classes) {
-  const taken = new Set(classes.map((one) => one.key));
-  return [..."123456789"].find((key) => !taken.has(key)) ?? null;
+/** The classes with those on their way to the server. */
+export function shownClasses(state) {
+  const waiting = state.get("pending").flatMap((one) => one.ops ?? []);
+  return [...state.get("classes"), ...waiting.filter((op) => op.op === "add_class")];
 }
 
 /** Stored clicks with the waiting edits laid over them, by time; those not yet stored carry `pending: true`. */
@@ -88,8 +89,7 @@ function memo(state, name, inputs, compute) {
 
 function applyClass(state, change) {
   const classes = state.get("classes");
-  const known = classes.find((one) => one.id === change.id);
-  if (change.value && known && known.version > change.value.version) return;
+  const known = classes.some((one) => one.id === change.id);
   if (!change.value) state.set("classes", classes.filter((one) => one.id !== change.id));
   else if (known) state.set("classes", classes.map((one) => (one.id === change.id ? change.value : one)));
   else state.set("classes", [...classes, change.value]);

@@ -1,0 +1,103 @@
+"""Answers and events overtake each other on their way to the page: the later one holds, whichever comes first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from studio_browser import hold_first
+from studio_server import Server
+
+pytest.importorskip("playwright.sync_api", reason="needs Playwright, of hrpro[dev]")
+from playwright.sync_api import expect
+
+from test_studio_browser_click import VIDEO, add_classes, see
+
+pytest_plugins = ["studio_browser"]
+
+
+def add_click(id: str, time: float) -> dict[str, Any]:
+    return {"op": "add_click", "id": id, "video": VIDEO, "time": time, "class": "jump"}
+
+
+def release(page: Any, held: list[Any], path: str) -> None:
+    """Let the page have what was held back, and the time to show it."""
+    route, answer = held
+    with page.expect_response(lambda response: path in response.url):
+        route.fulfill(response=answer)
+    page.wait_for_timeout(200)
+
+
+def test_a_class_is_not_lost_to_an_older_answer(page: Any, server: Server) -> None:
+    page.locator("#video-list .video").first.wait_for()
+    held = hold_first(page, "**/api/project")
+    page.reload()
+    until_held(page, held)
+    add_classes(page, "jump")
+    page.evaluate("""() => {
+      const place = document.getElementById("classes");
+      const look = () => (window.lost ||= !place.textContent.includes("jump"));
+      new MutationObserver(look).observe(place, {childList: true, subtree: true});
+    }""")
+    release(page, held, "/api/project")
+    assert not page.evaluate("() => Boolean(window.lost)")
+    add_classes(page, "run")
+    assert [(one["name"], one["key"]) for one in server.get("/api/project")["classes"]] == [
+        ("jump", "1"),
+        ("run", "2"),
+    ]
+
+
+def test_what_was_deleted_does_not_come_back_with_an_older_answer(page: Any, server: Server) -> None:
+    page.locator("#video-list .video").first.wait_for()
+    server.ops({"op": "add_class", "id": "jump", "name": "jump", "color": "#aa00ff", "key": "free"})
+    server.ops(add_click("first", 1.0))
+    held = hold_first(page, "**/api/video?*")
+    page.reload()
+    until_held(page, held)
+    server.ops({"op": "delete_click", "id": "first", "version": 1})
+    server.ops(add_click("second", 3.0))
+    see(page, "jump at 3 s")
+    release(page, held, "/api/video")
+    see(page, "jump at 3 s")
+
+
+def test_classes_typed_faster_than_they_are_stored_all_get_their_key(page: Any, server: Server) -> None:
+    page.locator("#video-list .video").first.wait_for()
+    waiting: list[Any] = []
+    page.route("**/api/ops", lambda route: route.continue_() if waiting else waiting.append(route))
+    for name in ("jump", "run", "sit"):
+        page.get_by_label("New class").fill(name)
+        page.keyboard.press("Enter")
+    until_held(page, waiting)
+    waiting[0].continue_()
+    expect(page.locator("#classes")).to_contain_text("sit")
+    classes = server.get("/api/project")["classes"]
+    assert [(one["name"], one["key"]) for one in classes] == [("jump", "1"), ("run", "2"), ("sit", "3")]
+    assert len({one["color"] for one in classes}) == 3
+
+
+def test_a_database_that_begins_anew_is_shown_as_it_is(page: Any, server: Server) -> None:
+    page.complaints.allow("Failed to load resource|ERR_")
+    page.locator("#video-list .video").first.wait_for()
+    server.ops({"op": "add_class", "id": "jump", "name": "jump", "color": "#aa00ff", "key": "free"})
+    server.ops(*(add_click(f"k{second}", second) for second in range(5)))
+    see(page, *(f"jump at {second} s" for second in range(5)))
+    server.kill()
+    for file in (server.project / ".hrpro-studio").glob("studio.db*"):
+        file.unlink()
+    server.start()
+    expect(page.locator("#classes")).not_to_contain_text("jump")
+    expect(page.locator("#clicks .row-main")).to_have_count(0)
+    server.ops({"op": "add_class", "id": "jump", "name": "leap", "color": "#aa00ff", "key": "free"})
+    server.ops(add_click("k1", 2.0))
+    see(page, "leap at 2 s")
+
+
+def until_held(page: Any, held: list[Any]) -> None:
+    for _ in range(300):
+        if held:
+            return
+        page.wait_for_timeout(20)
+    raise AssertionError("nothing was asked for")

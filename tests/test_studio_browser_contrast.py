@@ -58,6 +58,7 @@ def test_what_waits_and_what_fails_is_not_too_faint(
 ) -> None:
     page = open_page(server.url, color_scheme=scheme, reduced_motion="reduce")
     page.complaints.allow("Failed to load resource|ERR_")
+    page.locator("#video-list .video").first.wait_for()
     page.get_by_label("New class").fill("jump")
     page.keyboard.press("Enter")
     page.get_by_role("button", name="Place click jump, key 1").wait_for()

@@ -98,13 +98,9 @@ export function createProject({ state, api, notify }) {
   function change(news) {
     applyChange(state, news);
     if (news.kind === "class") return;
-    counts ??= setTimeout(async () => {
+    counts ??= setTimeout(() => {
       counts = null;
-      const turn = ++asked;
-      const project = await api.get("/api/project").catch(() => null);
-      if (!project || turn < shown) return;
-      shown = turn;
-      state.set("videos", project.videos);
+      reload().catch(() => {});
     }, COUNTS_LATER_MS);
   }
 

@@ -319,6 +319,21 @@ def test_two_reviewers_see_each_other(open_page: Callable[..., Any], trained: Se
     assert chosen(other) == chosen(one)
 
 
+def test_a_list_read_anew_while_a_verdict_is_on_its_way_keeps_its_place(page: Any, trained: Server) -> None:
+    items = trained.get("/api/review?limit=500")["items"]
+    assert len(items) > 2
+    waiting: list[Any] = []
+    page.route("**/api/ops", lambda route: waiting.append(route))
+    page.keyboard.press("r")
+    (jump,) = [one for one in trained.get("/api/project")["classes"] if one["id"] == items[0]["class"]]
+    with page.expect_response("**/api/review?*limit=100*"):
+        trained.ops({"op": "edit_class", "id": jump["id"], "version": jump["version"], "color": "#123456"})
+    page.wait_for_timeout(300)
+    waiting[0].continue_()
+    left(page, trained, len(items) - 1)
+    assert chosen(page) == items[1]["id"]
+
+
 def test_the_surest_moment(page: Any) -> None:
     """Of a click that comes with a correction: the peak inside, the middle where nothing is known."""
     moments = page.evaluate(

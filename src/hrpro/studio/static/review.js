@@ -126,7 +126,7 @@ export function mountReview(root, ctx) {
       return card.relabel();
     }
     acting = acting.then(async () => {
-      if (queue.at !== item.id && item.verdict === null && !queue.items.includes(item)) return;
+      if (queue.at !== item.id && item.verdict === null && queue.place(item.id) < 0) return;
       try {
         const facts = await factsOf(ctx, item.video, item.run);
         await api.ops(operations(item, draft, facts));
@@ -146,10 +146,10 @@ export function mountReview(root, ctx) {
 
   /** A judged prediction goes from the list of open ones, and the next takes its place. */
   function leave(item) {
-    const place = queue.items.indexOf(item);
+    const place = queue.place(item.id); // by its id: the list may have been read anew meanwhile
     const open = queue.filter.verdict === "open";
     if (open && place >= 0) {
-      queue.items = queue.items.filter((one) => one !== item);
+      queue.items = queue.items.filter((one) => one.id !== item.id);
       queue.total -= 1;
       queue.left -= 1;
     }

@@ -11,7 +11,7 @@ const SOON_MS = 250;
 /** @param {() => void} changed */
 export function createQueue({ state, api, notify }, changed) {
   const filter = { sort: "uncertainty", class: "", verdict: "open", here: false };
-  const queue = { filter, items: [], total: 0, left: 0, all: 0, at: null, loaded: false, set, more, read, select, step, current };
+  const queue = { filter, items: [], total: 0, left: 0, all: 0, at: null, loaded: false, set, more, read, select, step, current, place };
   let turn = 0;
   let timer = null;
 
@@ -39,10 +39,10 @@ export function createQueue({ state, api, notify }, changed) {
       const counted = (verdict) => api.get("/api/review", { verdict, limit: 0 }).then((answer) => answer.total);
       const [found, left, all] = await Promise.all([pages(count), counted("open"), counted("all")]);
       if (mine !== turn) return;
-      const place = Math.max(0, queue.items.findIndex((one) => one.id === queue.at));
+      const before = Math.max(0, place(queue.at));
       const kept = found.items.some((one) => one.id === queue.at);
       Object.assign(queue, { ...found, left, all, loaded: true });
-      if (!kept && queue.at !== null) queue.at = found.items[Math.min(place, found.items.length - 1)]?.id ?? null;
+      if (!kept && queue.at !== null) queue.at = found.items[Math.min(before, found.items.length - 1)]?.id ?? null;
       changed();
     } catch (error) {
       if (mine === turn && error.status) notify(error.message, { kind: "error", key: "review" });
@@ -69,6 +69,11 @@ export function createQueue({ state, api, notify }, changed) {
     return queue.items.find((one) => one.id === queue.at) ?? null;
   }
 
+  /** Index of an item in the list, -1 where it is not there. */
+  function place(id) {
+    return queue.items.findIndex((one) => one.id === id);
+  }
+
   function select(id) {
     queue.at = id;
     changed();
@@ -76,8 +81,8 @@ export function createQueue({ state, api, notify }, changed) {
 
   /** Go `count` items on; returns whether there is one. */
   function step(count) {
-    const place = queue.items.findIndex((one) => one.id === queue.at);
-    const next = queue.items[place < 0 ? 0 : place + count];
+    const at = place(queue.at);
+    const next = queue.items[at < 0 ? 0 : at + count];
     if (next) select(next.id);
     return Boolean(next);
   }

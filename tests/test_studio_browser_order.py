@@ -1,4 +1,4 @@
-"""Answers and events overtake each other on their way to the page: the later one holds, whichever comes first."""
+"""Answers and events overtake each other on their way to the page: the later one holds, come first or last."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_a_database_that_begins_anew_is_shown_as_it_is(page: Any, server: Server
 
 
 def until_held(page: Any, held: list[Any]) -> None:
-    for _ in range(300):
+    for _ in range(1500):
         if held:
             return
         page.wait_for_timeout(20)

@@ -1,4 +1,4 @@
-"""Answers and events overtake each other on their way to the page: the later one holds, come first or last."""
+"""Answers and events overtake each other on their way to the page: the later one holds."""
 
 from __future__ import annotations
 

@@ -95,6 +95,52 @@ def test_a_database_that_begins_anew_is_shown_as_it_is(page: Any, server: Server
     see(page, "leap at 2 s")
 
 
+def test_a_job_that_has_stopped_does_not_run_again_by_an_older_answer(page: Any, server: Server) -> None:
+    """The page's own parts, fed in an order that a machine gives only now and then."""
+    seen = page.evaluate(
+        """async () => {
+      const {createState} = await import("/static/state.js");
+      const {createProject} = await import("/static/project.js");
+      const project = {revision: 0, videos: [], classes: [], runs: []};
+      const job = (state) => ({id: "one", state, created: 0});
+      const soon = () => new Promise((done) => setTimeout(done, 20));
+      const state = createState();
+      let stream, jobs, release;
+      const get = async (path) => {
+        const answer = structuredClone(path === "/api/jobs" ? {jobs} : project);
+        if (release !== undefined) await new Promise((done) => (release = done));
+        return answer;
+      };
+      const api = {get, resume() {}, follow: (_, handlers) => (stream = handlers)};
+      const shown = () => state.get("jobs").map((one) => one.state).join();
+      jobs = [job("running")];
+      const {start, reload} = createProject({state, api, notify: (words) => { throw new Error(words); }});
+      await start();
+      const seen = [shown()];
+      const late = async (look) => {
+        release = null;
+        const looking = look();
+        await soon();
+        stream.job(job("stopped"));
+        const first = release;
+        release = undefined;
+        first();
+        await looking;
+        await soon();
+        seen.push(shown());
+        await stream.job(job("running"));
+      };
+      await late(reload);
+      await late(() => stream.hello({revision: 0}, false));
+      jobs = [job("failed")];
+      await reload();
+      seen.push(shown());
+      return seen;
+    }"""
+    )
+    assert seen == ["running", "stopped", "stopped", "failed"]
+
+
 def until_held(page: Any, held: list[Any]) -> None:
     for _ in range(1500):
         if held:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from studio_browser import until
+from studio_browser import settled, until
 from studio_fixtures import contents
 from studio_server import Server
 
@@ -78,6 +78,8 @@ def test_an_accepted_prediction_becomes_a_segment_and_a_click(page: Any, trained
     assert chosen(page) == item["id"]  # the most uncertain one
     before = {click["id"] for click in stored(trained, "clicks")}
     page.keyboard.press("a")
+    undo = page.locator("#toasts").get_by_role("button", name="Undo")
+    undo.hover()  # as long as the pointer is there, the message stays
     left(page, trained, total - 1)
     assert chosen(page) != item["id"]
     assert item_of(trained, item["id"])["verdict"] == "accepted"
@@ -90,7 +92,7 @@ def test_an_accepted_prediction_becomes_a_segment_and_a_click(page: Any, trained
     (click,) = [one for one in stored(trained, "clicks") if one["id"] not in before]
     assert (click["video"], click["class"], click["time"]) == (item["video"], item["class"], item["moment"])
     # One undo takes all three back, and the prediction is there to review again.
-    page.keyboard.press("Control+z")
+    undo.click()
     left(page, trained, total)
     assert stored(trained, "segments") == []
     assert {one["id"] for one in stored(trained, "clicks")} == before
@@ -300,6 +302,8 @@ def test_the_certain_ones_at_once_and_back(page: Any, trained: Server) -> None:
 def test_fingers_on_a_tablet(open_page: Callable[..., Any], trained: Server) -> None:
     page = open_page(trained.url, viewport={"width": 820, "height": 1180}, has_touch=True)
     total = trained.get("/api/review")["total"]
+    until(page, "() => document.querySelector('video.picture').readyState >= 2")
+    settled(page)  # on a narrow page the tabs move down as the videos come: a tap would meet what was below
     page.get_by_role("tab", name="Review").tap()
     page.locator(ROW).first.tap()
     page.get_by_role("button", name="Reject").tap()
@@ -329,9 +333,9 @@ def test_a_list_read_anew_while_a_verdict_is_on_its_way_keeps_its_place(page: An
 
     page.route("**/api/ops", wait)
     page.keyboard.press("r")
-    (jump,) = [one for one in trained.get("/api/project")["classes"] if one["id"] == items[0]["class"]]
+    held = trained.get("/api/project")["classes"][0]
     with page.expect_response("**/api/review?*limit=100*"):
-        trained.ops({"op": "edit_class", "id": jump["id"], "version": jump["version"], "color": "#123456"})
+        trained.ops({"op": "edit_class", "id": held["id"], "version": held["version"], "color": "#123456"})
     page.wait_for_timeout(300)
     waiting[0].continue_()
     left(page, trained, len(items) - 1)

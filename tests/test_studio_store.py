@@ -121,6 +121,16 @@ def test_a_version_never_comes_back(tmp_path: Path) -> None:
         assert refusal(store, {"op": "delete_click", "id": "k1", "version": 1}).status == 409
 
 
+def test_the_server_gives_a_new_class_the_first_key_that_is_free(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        store.apply("me", new_id(), [add_class("taken", "taken", key="2")])
+        store.apply("me", new_id(), [add_class(f"c{n}", f"n{n}", key="free") for n in range(5)])
+        store.apply("you", new_id(), [add_class(f"d{n}", f"m{n}", key="free") for n in range(4)])
+        keys = [one["key"] for one in store.classes()]
+        assert keys == ["2", "1", "3", "4", "5", "6", "7", "8", "9", None]
+        assert refusal(store, add_class("e", "e", key="9")).status == 409
+
+
 def test_one_request_may_change_a_thing_twice_and_pass_through_what_could_not_stay(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
         store.apply("me", new_id(), [add_click(), add_class(key="1"), add_class("c2", "run", key="2")])

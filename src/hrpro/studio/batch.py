@@ -113,8 +113,7 @@ class Batch:
 
     def free_key(self) -> str | None:
         """The first key that no class has; None: all are taken."""
-        rows = self.db.execute("SELECT value FROM things WHERE kind = 'class' AND value IS NOT NULL")
-        taken = {json.loads(text)["key"] for (text,) in rows.fetchall()}
+        taken = {value["key"] for value in self._classes().values()}
         return next((key for key in checks.KEYS if key not in taken), None)
 
     def check(self) -> None:
@@ -131,6 +130,10 @@ class Batch:
                 if found is None:
                     raise Conflict("class", value["class"], "This class has been deleted.")
 
+    def _classes(self) -> dict[str, Value]:
+        rows = self.db.execute("SELECT id, value FROM things WHERE kind = 'class' AND value IS NOT NULL")
+        return {id: json.loads(text) for id, text in rows.fetchall()}
+
     def _check_class(self, id: str, value: Value | None) -> None:
         if value is None:
             used = "SELECT count(*) FROM things WHERE class = ? AND value IS NOT NULL"
@@ -138,9 +141,7 @@ class Batch:
             if count:
                 raise Conflict("class", id, f"This class is in use: {count} clicks or segments are of it.")
             return
-        rows = self.db.execute("SELECT id, value FROM things WHERE kind = 'class' AND value IS NOT NULL")
-        for other, text in rows.fetchall():
-            theirs = json.loads(text)
+        for other, theirs in self._classes().items():
             if other != id and plain(theirs["name"]) == plain(value["name"]):
                 raise Conflict("class", other, f"There is a class {theirs['name']!r} already.")
             if other != id and value["key"] is not None and theirs["key"] == value["key"]:

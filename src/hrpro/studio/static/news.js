@@ -47,6 +47,6 @@ export function upToDate(state, kind, things, revision, fits = () => true) {
 export async function ask(state, get) {
   const before = held(state).newest;
   const found = await get();
-  if (found.revision < before) known.delete(state);
+  if (found.revision < Math.min(before, held(state).newest)) known.delete(state);
   return found;
 }

@@ -8,8 +8,9 @@ const COUNTS_LATER_MS = 3000; // one look at the counts for many changes of othe
 export function createProject({ state, api, notify }) {
   let opening = 0;
   let counts = null;
-  let asked = 0; // looks at the project, counted: an answer that comes after that to a later one is not shown
+  let asked = 0; // looks at project and jobs, counted: an answer after that to a later one is not shown
   let shown = 0;
+  const heard = new Map(); // id of a job -> looks begun when the last news of it came
 
   /** Read the project, open a video, follow the changes. */
   async function start() {
@@ -30,16 +31,29 @@ export function createProject({ state, api, notify }) {
   async function reload() {
     const turn = ++asked;
     // The jobs first: of a training that they call done, the project then knows the run.
-    const jobs = await api.get("/api/jobs").catch(() => null);
+    const found = await api.get("/api/jobs").catch(() => null);
+    const project = await look(turn);
+    if (turn !== shown || !found) return project;
+    const held = new Map(state.get("jobs").map((one) => [one.id, one]));
+    state.set("jobs", found.jobs.map((one) => (isOld(one, turn) ? held.get(one.id) : one)));
+    return project;
+  }
+
+  /** Read the project; where nothing of it is new, nobody is told that it is. */
+  async function look(turn) {
     const project = await ask(state, () => api.get("/api/project"));
     if (turn < shown) return project;
     shown = turn;
-    const { videos, ...rest } = project;
-    const classes = upToDate(state, "class", project.classes, project.revision);
-    state.update({ project: rest, videos, classes, jobs: jobs?.jobs ?? [] });
+    const { videos, revision, ...rest } = project;
+    const classes = upToDate(state, "class", project.classes, revision);
+    state.update({ videos, classes });
+    if (JSON.stringify(rest) !== JSON.stringify(state.get("project"))) state.set("project", rest);
     if (!classes.some((one) => one.id === state.get("activeClass"))) state.set("activeClass", classes[0]?.id ?? null);
     return project;
   }
+
+  /** Whether there was news of a job since a look at it began. */
+  const isOld = (job, turn) => heard.has(job.id) && heard.get(job.id) >= turn;
 
   /** Show a video; options {time: s, run: id}. Resolves once its clicks are there. */
   async function open(id, { time = 0, run } = {}) {
@@ -100,11 +114,12 @@ export function createProject({ state, api, notify }) {
     if (news.kind === "class") return;
     counts ??= setTimeout(() => {
       counts = null;
-      reload().catch(() => {});
+      look(++asked).catch(() => {});
     }, COUNTS_LATER_MS);
   }
 
   async function job(news) {
+    heard.set(news.id, asked);
     const known = state.get("jobs").filter((one) => one.id !== news.id);
     state.set("jobs", [...known, news].sort((a, b) => (a.created < b.created ? 1 : -1)));
     if (news.state !== "done") return;
@@ -122,9 +137,10 @@ export function createProject({ state, api, notify }) {
 
   /** What became of the jobs between the first look at them and the stream. */
   async function missed() {
+    const turn = ++asked;
     const found = await api.get("/api/jobs").catch(() => null);
     const known = new Map(state.get("jobs").map((one) => [one.id, one.state]));
-    for (const one of found?.jobs ?? []) if (known.get(one.id) !== one.state) await job(one);
+    for (const one of found?.jobs ?? []) if (!isOld(one, turn) && known.get(one.id) !== one.state) await job(one);
   }
 
   return { start, open, reload };

@@ -95,6 +95,24 @@ def test_a_database_that_begins_anew_is_shown_as_it_is(page: Any, server: Server
     see(page, "leap at 2 s")
 
 
+def test_news_that_comes_late_changes_nothing(page: Any, server: Server) -> None:
+    seen = page.evaluate(
+        """async () => {
+      const {createState} = await import("/static/state.js");
+      const {applyChange} = await import("/static/things.js");
+      const state = createState();
+      state.set("video", "film");
+      const at = (time) => ({id: "one", video: "film", class: "jump", time});
+      const come = (revision, value) => {
+        applyChange(state, {kind: "click", id: "one", revision, value});
+        return [...state.get("clicks").values()].map((one) => one.time).join();
+      };
+      return [come(4, at(4)), come(3, at(3)), come(6, null), come(5, at(5)), come(7, at(7))];
+    }"""
+    )
+    assert seen == ["4", "4", "", "", "7"]
+
+
 def test_a_job_that_has_stopped_does_not_run_again_by_an_older_answer(page: Any, server: Server) -> None:
     """The page's own parts, fed in an order that a machine gives only now and then."""
     seen = page.evaluate(

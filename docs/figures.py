@@ -265,10 +265,9 @@ def found(data: dict[str, Any]) -> str:
             taken.append((start, end))
             sure = score >= data["min_score"]
             sheet.bar(start, end, 224, 16, COLOURS[label], opacity=1 if sure else 0.3)
-            words = f"{names[label]} {score:.2f}" if sure else f"{score:.2f}"
-            sheet.text(
-                sheet.x((start + end) / 2), 254, words, size=11, fill=INK if sure else SOFT, anchor="middle"
-            )
+            if sure:
+                words = f"{names[label]} {score:.2f}"
+                sheet.text(sheet.x((start + end) / 2), 254, words, size=11, fill=INK, anchor="middle")
     for start, end, label in film["truth"]:
         sheet.bar(start, end, 268, 12, COLOURS[label], opacity=0.35)
         sheet.text(sheet.x((start + end) / 2), 294, names[label], size=11, fill=SOFT, anchor="middle")

@@ -66,6 +66,21 @@ def test_an_offset_that_all_share_is_found(start: float, end: float) -> None:
     assert find_offset([], 1.0) == Offset()
 
 
+@pytest.mark.parametrize("long", [0.5, -0.5])
+def test_an_offset_counts_as_far_as_short_and_long_actions_agree(long: float) -> None:
+    rng, recordings = np.random.default_rng(3), []
+    for n, off in ((4, 0.5), (4, 0.5), (12, long)):
+        for _ in range(20):
+            true = 20 + np.array([[0.0, n]]) + rng.uniform(-0.4, 0.4, (1, 2))
+            features = shown(true.ravel(), 60, rng)
+            recordings.append(Placed(features, true - off, np.array([[0.0, 60.0]])))
+    for found, most in ((find_offset(recordings[:40], 1.0), 0.5), (find_offset(recordings, 1.0), long)):
+        if most > 0:
+            assert (found.start, found.end) == pytest.approx((most, most), abs=0.13)
+        else:  # two thirds against one: a third of whichever is the best of all, or nothing
+            assert max(abs(found.start), abs(found.end)) < 0.25
+
+
 @pytest.mark.parametrize(("contrast", "moved"), [(3.0, True), (0.02, False)])
 def test_an_offset_that_features_hardly_tell_is_none(contrast: float, moved: bool) -> None:
     rng, recordings = np.random.default_rng(2), []

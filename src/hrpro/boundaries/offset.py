@@ -62,10 +62,12 @@ def neighbours(time_m: NDArray[np.floating], length: int) -> NDArray[np.float64]
 
 
 def find_offset(recordings: Iterable[Placed], reach: float) -> Offset:
-    """The offset of starts and of ends, each within ``reach`` snippets; 0 where features hardly tell."""
+    """The offset of starts and of ends, each within ``reach`` snippets; 0 where features hardly tell, and the
+    less the more short, medium and long proposals disagree about it."""
     steps = int(reach / _STEP)
     offsets = np.arange(-steps, steps + 1) * _STEP
-    total_2g, count_2 = np.zeros((2, len(offsets))), np.zeros(2)
+    costs_2: tuple[list[NDArray[np.float64]], ...] = ([], [])
+    length_2: tuple[list[float], ...] = ([], [])
     for placed in recordings:
         for (start, end), (low, high) in zip(placed.segments_m2, placed.limits_m2, strict=True):
             length = end - start
@@ -79,8 +81,29 @@ def find_offset(recordings: Iterable[Placed], reach: float) -> Offset:
             ):
                 costs = edge_costs(placed.reduced_tk, edge, inner, outer, offsets)
                 if costs is not None:
-                    total_2g[side] += costs - costs.mean()
-                    count_2[side] += 1
-    gain_2 = total_2g[:, steps] - total_2g.min(1)
-    best_2 = np.where(gain_2 > _LEAST * count_2, offsets[total_2g.argmin(1)], 0.0)
-    return Offset(*best_2.tolist())
+                    costs_2[side].append(costs)
+                    length_2[side].append(length)
+    return Offset(*(_agreed(offsets, *side) for side in zip(costs_2, length_2, strict=True)))
+
+
+def _agreed(offsets_g: NDArray[np.float64], costs: list[NDArray[np.float64]], length: list[float]) -> float:
+    """The best offset of all boundaries, times how far the thirds of them by length go the same way.
+
+    Where actions change slowly, as from sitting to standing, features put the boundary of a short one
+    inside it and that of a long one outside: which of them are more says nothing about either.
+    """
+    if not costs:
+        return 0.0
+    costs_mg, length_m = np.array(costs), np.array(length)
+    third_m = np.searchsorted(np.quantile(length_m, [1 / 3, 2 / 3]), length_m, side="right")
+    whole = _best(offsets_g, costs_mg)
+    ways = [(third_m == i).sum() * _best(offsets_g, costs_mg[third_m == i]) for i in range(3)]
+    same = np.sign(whole) * sum(ways)
+    return float(whole * same / np.abs(ways).sum()) if same > 0 else 0.0
+
+
+def _best(offsets_g: NDArray[np.float64], costs_mg: NDArray[np.float64]) -> float:
+    """The offset that costs least, 0 where that is hardly less than none does."""
+    total_g = costs_mg.sum(0)
+    gain = total_g[len(total_g) // 2] - total_g.min()
+    return float(offsets_g[total_g.argmin()]) if gain > _LEAST * len(costs_mg) else 0.0

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from studio_browser import settled, until
+from studio_browser import until
 from studio_fixtures import contents
 from studio_server import Server
 
@@ -302,8 +302,6 @@ def test_the_certain_ones_at_once_and_back(page: Any, trained: Server) -> None:
 def test_fingers_on_a_tablet(open_page: Callable[..., Any], trained: Server) -> None:
     page = open_page(trained.url, viewport={"width": 820, "height": 1180}, has_touch=True)
     total = trained.get("/api/review")["total"]
-    until(page, "() => document.querySelector('video.picture').readyState >= 2")
-    settled(page)  # on a narrow page the tabs move down as the videos come: a tap would meet what was below
     page.get_by_role("tab", name="Review").tap()
     page.locator(ROW).first.tap()
     page.get_by_role("button", name="Reject").tap()

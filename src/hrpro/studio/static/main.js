@@ -52,4 +52,5 @@ mountTrain(at("panel-train"), ctx);
 mountReview(at("panel-review"), ctx);
 mountNext(at("panel-next"), ctx);
 
+state.on("project", () => document.body.classList.add("opened"));
 ctx.start();

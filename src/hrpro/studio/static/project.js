@@ -67,8 +67,8 @@ export function createProject({ state, api, notify }) {
       segments: new Map(),
       verdicts: new Map(),
       truth: [],
-      predictions: null,
-      activations: null,
+      predictions: undefined, // on their way; null: there are none
+      activations: undefined,
       selection: null,
       duration: video.duration ?? 0,
       fps: video.fps ?? null,
@@ -100,12 +100,11 @@ export function createProject({ state, api, notify }) {
   }
 
   async function predicted(id, run, current) {
-    if (!(state.get("project").runs ?? []).length) return;
     const none = () => null;
-    const [predictions, activations] = await Promise.all([
-      api.get("/api/predictions", { video: id, run }).catch(none),
-      api.get("/api/activations", { video: id, run }).catch(none),
-    ]);
+    const runs = state.get("project").runs ?? [];
+    const [predictions, activations] = await Promise.all(
+      ["predictions", "activations"].map((what) => (runs.length ? api.get(`/api/${what}`, { video: id, run }).catch(none) : null)),
+    );
     if (current()) state.update({ predictions, activations });
   }
 

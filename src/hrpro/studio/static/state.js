@@ -4,8 +4,8 @@
  * Keys (all replaced as a whole, never changed in place):
  *   project {name, path, kind, can, runs, version}   videos Video[]   classes Class[]   jobs Job[]
  *   video (id of the open one or null)   clicks Map(id -> Click)   segments Map(id -> Segment)
- *   verdicts Map(id -> Verdict)   truth [{start,end,label}]   predictions {run, min_score, items}|null
- *   activations {run, stride, offset, window, classes, attention, activation}|null
+ *   verdicts Map(id -> Verdict)   truth [{start,end,label}]   predictions {run, min_score, items}|null (undefined: on their way)
+ *   activations {run, stride, offset, window, classes, attention, activation}|null (the same)
  *   playhead s   playing bool   rate number   duration s   fps number|null   selection {kind, id}|null
  *   activeClass id|null   pending Waiting[] (see queue.js)   connection "online"|"lost"|"connecting"
  *   conflict {message, current, mine}|null   tab "click"|"train"|"review"

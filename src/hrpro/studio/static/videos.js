@@ -86,6 +86,15 @@ export function mountVideos(ctx) {
   state.on(["videos", "clicks"], draw);
   state.on("video", () => {
     draw();
-    list.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" });
+    reveal(list.querySelector("[aria-current]"));
   });
+}
+
+/** Scrolls a row's list, and not the page, which a narrow screen would be moved away from the player by. */
+function reveal(row) {
+  if (!row) return;
+  const list = row.closest("ul");
+  const [inner, outer] = [row.getBoundingClientRect(), list.getBoundingClientRect()];
+  if (inner.top < outer.top) list.scrollTop -= outer.top - inner.top;
+  else if (inner.bottom > outer.bottom) list.scrollTop += inner.bottom - outer.bottom;
 }

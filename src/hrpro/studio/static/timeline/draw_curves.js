@@ -6,6 +6,7 @@ const FAINT = 0.05; // classes that nowhere in sight reach this are not drawn
 export function drawCurves(pen, lane, view, colours, { activations, colourOf }) {
   pen.fillStyle = colours.sunken;
   pen.fillRect(0, lane.y, view.width, lane.h);
+  if (!activations) return; // on their way
   const { attention, activation, classes } = activations;
   const trace = (values) => curve(values, activations, view);
   pen.fillStyle = colours.muted;

@@ -112,10 +112,12 @@ export function createTimeline(place, ctx) {
 
   function arrange() {
     const video = state.get("videos").find((one) => one.id === state.get("video"));
+    // What is on its way has its place already, so that nothing below jumps.
+    const awaited = state.get("predictions") === undefined && Boolean(state.get("project")?.runs?.length);
     scene.plan = layout({
       thumbs: Boolean(video?.thumbs),
-      activations: Boolean(state.get("activations")?.attention?.length),
-      predicted: Boolean(state.get("predictions")?.items.length),
+      activations: Boolean((awaited && video?.features) || state.get("activations")?.attention?.length),
+      predicted: Boolean((awaited && video?.predicted) || state.get("predictions")?.items.length),
       verified: scene.segments.length > 0,
       truth: scene.truth.length > 0,
     });

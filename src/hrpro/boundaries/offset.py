@@ -86,7 +86,7 @@ def find_offset(recordings: Iterable[Placed], reach: float) -> Offset:
     return Offset(*(_agreed(offsets, *side) for side in zip(costs_2, length_2, strict=True)))
 
 
-def _agreed(offsets_g: NDArray[np.float64], costs: list[NDArray[np.float64]], length: list[float]) -> float:
+def _agreed(offsets_g: NDArray[np.floating], costs: list[NDArray[np.float64]], length: list[float]) -> float:
     """The best offset of all boundaries, times how far the thirds of them by length go the same way.
 
     Where actions change slowly, as from sitting to standing, features put the boundary of a short one
@@ -102,7 +102,7 @@ def _agreed(offsets_g: NDArray[np.float64], costs: list[NDArray[np.float64]], le
     return float(whole * same / np.abs(ways).sum()) if same > 0 else 0.0
 
 
-def _best(offsets_g: NDArray[np.float64], costs_mg: NDArray[np.float64]) -> float:
+def _best(offsets_g: NDArray[np.floating], costs_mg: NDArray[np.float64]) -> float:
     """The offset that costs least, 0 where that is hardly less than none does."""
     total_g = costs_mg.sum(0)
     gain = total_g[len(total_g) // 2] - total_g.min()

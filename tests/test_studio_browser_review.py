@@ -171,8 +171,8 @@ def test_a_correction_can_be_given_up(page: Any, trained: Server) -> None:
 def test_an_edge_is_dragged_on_the_timeline(page: Any, trained: Server) -> None:
     item, total = item_of(trained, chosen(page)), trained.get("/api/review")["total"]
     expect(page.locator(".timeline-view")).to_have_attribute("aria-valuenow", f"{item['start']:.3f}")
+    expect(page.locator(".reach button", has_text="Predicted segment").first).to_be_attached()
     title = page.locator(".lane-titles span", has_text="Predicted")
-    expect(title).to_be_visible()
     lane = page.locator("#timeline canvas.over").bounding_box()
     y = title.evaluate("(span) => span.getBoundingClientRect().top") + 5  # the first of its rows
     edge = find_edge(page, lane, y)

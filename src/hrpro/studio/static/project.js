@@ -10,6 +10,7 @@ export function createProject({ state, api, notify }) {
   let counts = null;
   let asked = 0; // looks at project and jobs, counted: an answer after that to a later one is not shown
   let shown = 0;
+  let dismiss = null; // takes away the message about a video that could not be read
   const heard = new Map(); // id of a job -> looks begun when the last news of it came
 
   /** Read the project, open a video, follow the changes. */
@@ -61,6 +62,8 @@ export function createProject({ state, api, notify }) {
     if (!video) return notify(`There is no video ${id} in this project.`, { kind: "error" });
     if (state.get("video") === id && run === undefined) return state.emit("seek", time);
     const turn = ++opening;
+    dismiss?.();
+    dismiss = null;
     state.update({
       video: id,
       clicks: new Map(),
@@ -80,7 +83,11 @@ export function createProject({ state, api, notify }) {
       await details(id, () => turn === opening);
       await predicted(id, run, () => turn === opening);
     } catch (error) {
-      if (turn === opening) notify(error.message, { kind: "error" });
+      if (turn !== opening) return;
+      state.update({ predictions: null, activations: null }); // nothing is on its way any more
+      const again = () => open(id, { time: state.get("playhead"), run: run ?? null });
+      const text = `${video.name}: its clicks could not be read (${error.message})`;
+      dismiss = notify(text, { kind: "error", seconds: 3600, action: { label: "Try again", run: again } });
     }
   }
 

@@ -127,6 +127,9 @@ class HRPro:
             first = [int(i) for i in np.unravel_index(int(np.argmin(finite)), finite.shape)]
             raise NonFiniteError(f"the features hold NaN or infinite values, the first at {first}")
         scores = stage.scores(features_td)
+        if not np.isfinite(scores.activation_tc).all():
+            mend = "look for values far beyond those it was trained on"
+            raise NonFiniteError("the network's scores overflow on these features", mend=mend)
         found = self.detect(features_td, scores)
         return Detections(grid.to_seconds(found.segments), found.labels, found.scores, found.classes)
 

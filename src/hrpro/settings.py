@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from argparse import ArgumentError
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
@@ -17,6 +17,7 @@ from jsonargparse import ArgumentParser
 from hrpro.config import SECTIONS, Config, preset_path
 from hrpro.core.errors import ConfigError
 from hrpro.data.faults import did_you_mean
+from hrpro.data.yaml_once import OnceLoader
 
 if TYPE_CHECKING:
     from hrpro.data.training_set import TrainingSet
@@ -71,7 +72,7 @@ def build(base: Config, layer: Any, where: str | Path | None) -> Config:
 def read_layer(path: str | Path) -> Any:
     """What a YAML file holds, for ``build``. ConfigError, with file and line, if it is none."""
     try:
-        content = yaml.load(Path(path).read_text(encoding="utf-8-sig"), Loader=_OnceLoader)
+        content = yaml.load(Path(path).read_text(encoding="utf-8-sig"), Loader=OnceLoader)
     except OSError as error:
         raise ConfigError(f"cannot be read: {error.strerror}", where=path) from error
     except UnicodeDecodeError as error:
@@ -81,17 +82,6 @@ def read_layer(path: str | Path) -> Any:
         where = f"{path}:{mark.line + 1}" if mark else path
         raise ConfigError(f"faulty YAML: {getattr(error, 'problem', None) or error}", where=where) from error
     return {} if content is None else content
-
-
-class _OnceLoader(yaml.SafeLoader):
-    """A key given twice in one mapping is a fault, not a silent loss of the first."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        names = [key.value for key, _ in node.value]
-        for index, (key, _) in enumerate(node.value):
-            if key.value in names[:index]:
-                raise yaml.MarkedYAMLError(problem=f"{key.value} is given twice", problem_mark=key.start_mark)
-        return super().construct_mapping(node, deep)
 
 
 @cache

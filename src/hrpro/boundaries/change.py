@@ -35,7 +35,8 @@ def principal_axes(recordings: Iterable[NDArray[np.float32]], number: int) -> ND
     mean = total / count
     covariance = products / count - np.outer(mean, mean)
     deviation = np.sqrt(np.maximum(covariance.diagonal(), 0))
-    scale = 1 / np.where(deviation > 1e-6 * max(deviation.max(), 1e-12), deviation, np.inf)
+    varies = deviation > np.maximum(1e-6 * np.abs(shift + mean), 1e-18)
+    scale = 1 / np.where(varies, deviation, np.inf)
     _, axes = np.linalg.eigh(covariance * np.outer(scale, scale))
     return scale[:, None] * axes[:, ::-1][:, :number]
 

@@ -31,6 +31,7 @@ from hrpro.data.faults import OnError, did_you_mean, raise_error
 from hrpro.data.formats.jsonfile import read_json
 from hrpro.data.formats.jsonplace import Place, Where
 from hrpro.data.formats.yamlplace import YamlPlace
+from hrpro.data.yaml_once import OnceLoader
 
 DATASET_FILE, GROUND_TRUTH, META_FILE = "dataset.yaml", "gt_full.json", "meta.json"
 _CONVENTION_FPS, _CONVENTION_STRIDE = 25.0, 16.0
@@ -103,11 +104,13 @@ def read_layout(root: Path, on_error: OnError = raise_error) -> Layout:
 def _own_layout(root: Path, on_error: OnError) -> Layout:
     path = root / DATASET_FILE
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        content = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=OnceLoader)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         where = path if mark is None else f"{path}:{mark.line + 1}"
-        raise DataError(f"not a YAML file: {getattr(error, 'problem', error)}", where=where) from error
+        raise DataError(
+            f"not a YAML file: {getattr(error, 'problem', None) or error}", where=where
+        ) from error
     place = YamlPlace(path)
     settings = _mapping(content, place)
     _known_keys(settings, "", place, on_error)

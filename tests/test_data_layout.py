@@ -74,6 +74,14 @@ class TestDatasetYaml:
             ("features: {stride: 1}\nsplits: [a]\n", "splits: must be a mapping"),
             ("features: {stride: 1}\nsplits: {train: no.txt}\n", r"no\.txt: the split file cannot be read"),
             ("features: {stride: 1}\n\tclasses: [a\n", r"dataset\.yaml:2: not a YAML file"),
+            (
+                "features: {stride: 1}\nsplits:\n  train: [a]\n  train: [b]\n",
+                "yaml:4: .* is given twice",
+            ),
+            (
+                "features: {stride: 1}\nsplits: {train: [2023-31-12]}\n",
+                r"\.yaml: not a YAML file: month",
+            ),
         ],
     )
     def test_faults_name_the_key_and_the_file(self, own: Path, content: str, message: str):

@@ -94,6 +94,7 @@ def test_the_timeline_decides_the_seconds(model, features):
         (np.where(np.eye(6) > 0, np.nan, 1.0), NonFiniteError, r"\[0, 0\]"),
         (np.where(np.arange(12).reshape(2, 6) == 9, -np.inf, 1.0), NonFiniteError, r"\[1, 3\]"),
         (np.full((2, 6), 1e300), NonFiniteError, "NaN or infinite"),
+        (np.full((2, 6), 3.3e38), NonFiniteError, "overflow"),
     ],
     ids=lambda value: None,
 )

@@ -102,6 +102,9 @@ def _add(studio: Studio, body: Mapping[str, Any]) -> dict[str, Any]:
     return studio.jobs.add(str(kind), run, options, prepare)
 
 
+_NOT_OURS = "The weights must lie in the project's folder: put them there, and name them from it."
+
+
 def checked(given: Mapping[str, Any], root: Path, videos: Mapping[str, Any]) -> dict[str, Any]:
     """The options of a job, each of its kind. Raises Refused, and ConfigError for a bad model setting."""
     tests: dict[str, tuple[Callable[[Any], bool], str]] = {
@@ -126,17 +129,22 @@ def checked(given: Mapping[str, Any], root: Path, videos: Mapping[str, Any]) -> 
     from hrpro.settings import build
 
     build(Config(), options.get("settings", {}), None)
-    kind, _, model = str(options.get("backbone", "")).partition(":")
-    for path in ([options["weights"]] if "weights" in options else []) + ([model] if kind == "hub" else []):
-        place = root / path
-        inside = place.resolve().is_relative_to(root.resolve())
-        if not inside and (place.exists() or "weights" in options):
-            raise invalid(
-                "The weights must lie in the project's folder: put them there, and name them from it."
-            )
-    if "weights" in options and not (root / options["weights"]).exists():
+    if "weights" in options and not _ours(root / options["weights"], root):
         raise invalid("There is no such weights file in the project's folder.")
+    kind, _, model = str(options.get("backbone", "")).partition(":")
+    if kind == "hub" and model and (root / model).exists():
+        _ours(root / model, root)
+        options["backbone"] = f"hub:{(root / model).resolve()}"  # the worker runs in another folder
+    elif kind == "hub" and (model.startswith("~") or Path(model).exists()):
+        raise invalid(_NOT_OURS)  # the worker would find it from where the server was started
     return options
+
+
+def _ours(place: Path, root: Path) -> bool:
+    """Whether it is there. Refused if it lies outside the project's folder."""
+    if not place.resolve().is_relative_to(root.resolve()):
+        raise invalid(_NOT_OURS)
+    return place.exists()
 
 
 def _is_backbone(value: Any) -> bool:

@@ -17,7 +17,7 @@ from hrpro.core.errors import ConfigError
 from hrpro.studio.answers import Refused, missing
 
 GONE = "The file of this video cannot be read any more."
-OUTSIDE = "This video is a link that leaves the project's folder; open a list (.txt) that names it instead."
+OUTSIDE = "This video is a link that leaves the project's folder: put the file itself there."
 
 
 class Files(Protocol):

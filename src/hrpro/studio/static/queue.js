@@ -80,7 +80,8 @@ export function createQueue(state, send) {
       try {
         return await send(`/api/${entry.kind}`, body);
       } catch (error) {
-        if (error instanceof Refused && error.status < 500 && error.status !== 429) throw error;
+        // 401: a server begun anew has a new token, which the person has yet to bring.
+        if (error instanceof Refused && error.status < 500 && ![401, 429].includes(error.status)) throw error;
         state.emit("unsent", { attempt });
         await pause(WAITS_MS[Math.min(attempt, WAITS_MS.length - 1)]);
       }

@@ -12,7 +12,7 @@ export function mountTransport(stage, ctx, player) {
   const length = h("span", { class: "time muted" });
   const speed = h(
     "select",
-    { "aria-label": "Speed", title: "Speed (J, K, L; + and -)", onchange: () => player.setRate(Number(speed.value)) },
+    { "aria-label": "Speed", title: "Speed (J, K, L; < and >)", onchange: () => player.setRate(Number(speed.value)) },
     SPEEDS.map((value) => h("option", { value: String(value) }, `${value}×`)),
   );
   const go = h("input", { class: "go-to time", "aria-label": "Go to time", placeholder: "Go to time", inputmode: "decimal", onchange: jump });

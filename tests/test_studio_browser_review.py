@@ -299,6 +299,15 @@ def test_the_certain_ones_at_once_and_back(page: Any, trained: Server) -> None:
     assert len(stored(trained, "clicks")) == before
 
 
+def test_a_message_offers_no_undo_of_what_came_after_it(page: Any, trained: Server) -> None:
+    offer = page.locator("#toasts").get_by_role("button", name="Undo")
+    page.keyboard.press("a")
+    expect(offer).to_have_count(1)
+    offer.hover()  # as long as the pointer is there, no time takes it away
+    page.keyboard.press("1")  # a click at the playhead, whose own Undo knows which it is
+    expect(page.locator("#toasts .toast", has_text="Accepted")).to_have_count(0)
+
+
 def test_fingers_on_a_tablet(open_page: Callable[..., Any], trained: Server) -> None:
     page = open_page(trained.url, viewport={"width": 820, "height": 1180}, has_touch=True)
     total = trained.get("/api/review")["total"]

@@ -56,7 +56,7 @@ export function createClicking(ctx) {
     state.set("selection", next ? { kind: "click", id: next.id } : null);
     store({ op: "delete_click", id });
     const words = `Deleted ${className(state, click.class)} at ${spokenTime(click.time)}`;
-    notify(words, { key: "click", action: { label: "Undo", run: () => history("undo") } });
+    notify(words, { key: "click", passing: true, action: { label: "Undo", run: () => history("undo") } });
   }
 
   /** Select the click before or after the playhead and go there. */

@@ -34,7 +34,7 @@ const at = (id) => document.getElementById(id);
 
 const state = createState();
 const api = { ...createApi(state), newId };
-const ctx = { state, api, notify: createNotify(), announce };
+const ctx = { state, api, notify: createNotify(state), announce };
 Object.assign(ctx, createProject(ctx));
 ctx.player = createPlayer(at("stage"), ctx);
 ctx.clicking = createClicking(ctx);

@@ -3,20 +3,23 @@ import { h, iconButton } from "./dom.js";
 
 /**
  * @returns {(text: string, options?: {kind?: "info"|"good"|"error", seconds?: number, key?: string,
- *   action?: {label: string, run: Function}}) => () => void} shows a message; the answer takes it away.
- *   A message with the same `key` as one on show takes its place.
+ *   passing?: boolean, action?: {label: string, run: Function}}) => () => void} shows a message; the answer takes it away.
+ *   A message with the same `key` as one on show takes its place. What is `passing` goes with the next edit, which
+ *   is what its Undo would then take back.
  */
-export function createNotify() {
+export function createNotify(state) {
   const place = document.getElementById("toasts");
   const shown = new Map();
 
-  return (text, { kind = "info", seconds = kind === "error" ? 12 : 5, key = text, action } = {}) => {
+  return (text, { kind = "info", seconds = kind === "error" ? 12 : 5, key = text, passing, action } = {}) => {
     shown.get(key)?.();
     const close = () => {
       clearTimeout(timer);
+      off?.();
       toast.remove();
       if (shown.get(key) === close) shown.delete(key);
     };
+    const off = passing && state.listen("edit", close);
     const toast = h("div", { class: `toast ${kind}` }, h("span", {}, text));
     if (action) {
       const run = () => {

@@ -39,6 +39,7 @@ export function createQueue(state, send) {
   function put(kind, ops) {
     const entry = { request: newId(), kind, ops: ops?.map((op) => seen(op)) };
     const promise = new Promise((resolve, reject) => promises.set(entry.request, { resolve, reject }));
+    state.emit("edit", entry);
     promise.catch(() => {}); // those who care hold the promise; a refusal is shown by `refused` in any case
     keep([...state.get("pending"), entry]);
     work();

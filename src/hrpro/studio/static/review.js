@@ -133,7 +133,7 @@ export function mountReview(root, ctx) {
         card.forget(item.id);
         const name = className(state, draft?.class ?? item.class);
         const undo = { label: "Undo", run: () => ctx.clicking.history("undo").then(() => queue.read()) };
-        notify(`${draft && word === "Accepted" ? "Corrected" : word}: ${name} at ${spokenTime(item.start)}`, { kind: "good", key: "review", seconds: 4, action: undo });
+        notify(`${draft && word === "Accepted" ? "Corrected" : word}: ${name} at ${spokenTime(item.start)}`, { kind: "good", key: "review", seconds: 4, passing: true, action: undo });
         leave(item);
       } catch (error) {
         // Refusals by the store are told by the banner; this is for what could not even be asked.

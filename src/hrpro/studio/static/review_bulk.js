@@ -81,9 +81,9 @@ export function mountBulk(root, ctx, queue) {
         stored += 1;
       }
       const text = `Accepted ${chosen.length} predictions.`;
-      notify(text, { kind: "good", key: "review", seconds: 20, action: { label: "Undo", run: () => undo(stored) } });
+      notify(text, { kind: "good", key: "review", seconds: 20, passing: true, action: { label: "Undo", run: () => undo(stored) } });
     } catch (error) {
-      if (stored) notify(`Only a part was accepted: ${error.message}`, { kind: "error", key: "review", action: { label: "Undo", run: () => undo(stored) } });
+      if (stored) notify(`Only a part was accepted: ${error.message}`, { kind: "error", key: "review", passing: true, action: { label: "Undo", run: () => undo(stored) } });
     }
     queue.read();
     count();

@@ -2,50 +2,21 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 
 from hrpro.cli import main
 from hrpro.config import Config
 from hrpro.core.errors import ConfigError
 from hrpro.data.folder import open_dataset
-from hrpro.data.synthetic import make_dataset
 from hrpro.localizer import HRPro
 from hrpro.methods import METHODS
 from hrpro.runs import run_settings
 
-TINY = {"steps": 4, "hidden": 8, "batch_size": 3, "accelerator": "cpu"}
-MORE = {"snippet": {"members": 2, "blocks": 1, "heads": 2}, "full": {"members": 2, "heads": 2}}
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A synthetic set whose ground truth has the training recordings too."""
-    root = make_dataset(
-        tmp_path_factory.mktemp("methods") / "data", train=5, test=2, classes=2, dim=8, minutes=1.0
-    )
-    path = root / "gt_full.json"
-    truth = json.loads(path.read_text())
-    for row in csv.DictReader((root / "clicks.csv").open(newline="")):
-        time = float(row["timestamp"])
-        entry = truth["database"].setdefault(row["video_id"], {"subset": "Train", "annotations": []})
-        segment = [max(time - 1.5, 0), time + 1.5]
-        entry["annotations"].append({"label": row["label"], "segment": segment})
-    path.write_text(json.dumps(truth))
-    return root
-
-
-@pytest.fixture(scope="module")
-def settings(data: Path) -> Path:
-    sections = {method.section for method in METHODS.values()} | {"instance"}
-    path = data.parent / "tiny.yaml"
-    path.write_text(yaml.safe_dump({name: TINY | MORE.get(name, {}) for name in sections}))
-    return path
+pytest_plugins = ["method_fixtures"]
 
 
 @pytest.mark.parametrize("name", METHODS)

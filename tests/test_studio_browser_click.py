@@ -91,6 +91,20 @@ def test_keys_place_clicks_that_undo_takes_back_and_a_reload_keeps(page: Any, se
     see(page, "jump at 2 s", f"{odd} at 5 s", "jump at 8 s")
 
 
+def test_the_undo_of_a_deletion_goes_with_the_next_edit(page: Any, server: Server) -> None:
+    ready(page)
+    add_classes(page, "jump", "run")
+    for seconds in (2, 5):
+        click_at(page, "1", seconds)
+    see(page, "jump at 2 s", "jump at 5 s")
+    page.keyboard.press("Delete")
+    offer = page.locator(".toast", has_text="Deleted").get_by_role("button", name="Undo")
+    offer.hover()  # as long as the pointer is there, no time takes it away
+    page.keyboard.press("Shift+Digit2")  # the other one becomes the other class, which needs no message
+    see(page, "run at 2 s")
+    expect(offer).to_have_count(0)
+
+
 def test_a_dragged_click_moves_and_escape_leaves_it(page: Any, server: Server) -> None:
     ready(page)
     add_classes(page, "jump")

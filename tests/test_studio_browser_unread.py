@@ -18,33 +18,38 @@ from playwright.sync_api import expect
 pytest_plugins = ["studio_browser"]
 
 
-def test_a_video_that_cannot_be_read_is_tried_again(open_page: Callable[..., Any], trained: Server) -> None:
+@pytest.fixture
+def unread(open_page: Callable[..., Any], trained: Server) -> Any:
+    """A page that could not read its first video, though it could now."""
     page = open_page("about:blank")
     page.complaints.allow("ERR_FAILED")
     page.route("**/api/video?*", lambda route: route.abort())
     page.goto(trained.url)
-    message = page.locator(".toast.error", has_text="its clicks could not be read")
-    expect(message).to_be_visible()
-    titles = page.locator("#timeline .lane-titles")
-    expect(titles).to_contain_text("Clicks")
-    expect(titles).not_to_contain_text("Activation")  # no room is kept for what is not on its way
+    expect(message(page)).to_be_visible()
     page.unroute("**/api/video?*")
-    message.get_by_role("button", name="Try again").click()
-    expect(titles).to_contain_text("Activation")
-    expect(message).to_have_count(0)
+    return page
 
 
-def test_the_message_goes_with_its_video(open_page: Callable[..., Any], trained: Server) -> None:
-    page = open_page("about:blank")
-    page.complaints.allow("ERR_FAILED")
-    page.route("**/api/video?*", lambda route: route.abort())
-    page.goto(trained.url)
-    message = page.locator(".toast.error", has_text="its clicks could not be read")
-    expect(message).to_be_visible()
-    page.unroute("**/api/video?*")
-    page.keyboard.press("n")
-    expect(page.locator("#timeline .lane-titles")).to_contain_text("Activation")
-    expect(message).to_have_count(0)
+def message(page: Any) -> Any:
+    return page.locator(".toast.error", has_text="its clicks could not be read")
+
+
+def titles(page: Any) -> Any:
+    return page.locator("#timeline .lane-titles")
+
+
+def test_a_video_that_cannot_be_read_is_tried_again(unread: Any) -> None:
+    expect(titles(unread)).to_contain_text("Clicks")
+    expect(titles(unread)).not_to_contain_text("Activation")  # no room is kept for what is not on its way
+    message(unread).get_by_role("button", name="Try again").click()
+    expect(titles(unread)).to_contain_text("Activation")
+    expect(message(unread)).to_have_count(0)
+
+
+def test_the_message_goes_with_its_video(unread: Any) -> None:
+    unread.keyboard.press("n")
+    expect(titles(unread)).to_contain_text("Activation")
+    expect(message(unread)).to_have_count(0)
 
 
 def test_a_click_waits_for_a_server_that_knows_the_page_no_more(
@@ -53,7 +58,7 @@ def test_a_click_waits_for_a_server_that_knows_the_page_no_more(
     """As after a restart with a new token: what was clicked is kept until the new address is opened."""
     page = open_page(trained.url)
     page.complaints.allow("401")
-    expect(page.locator("#timeline .lane-titles")).to_contain_text("Activation")
+    expect(titles(page)).to_contain_text("Activation")
     clicks = len(contents(trained)["clicks"])
     known = False
     page.route("**/api/ops", lambda r: r.continue_() if known else r.fulfill(status=401, json={}))

@@ -19,6 +19,7 @@ import pytest
 
 from hrpro.studio import schema
 from hrpro.studio.jobs import Jobs
+from hrpro.studio.jobs_api import checked
 from hrpro.studio.progress_file import Teller, Told
 from studio_fixtures import require_studio
 from studio_jobs import TINY
@@ -230,6 +231,12 @@ def check_review(server: Server, ids: dict[str, str], run: str) -> None:
         "/api/review?verdict=x",
     ):
         assert refusal(server, path)[0] == 422, path
+
+
+def test_a_model_in_the_project_is_named_in_full_for_the_worker(tmp_path: Path) -> None:
+    (tmp_path / "models" / "tiny").mkdir(parents=True)
+    assert checked({"backbone": "hub:models/tiny"}, tmp_path, {})["backbone"] == f"hub:{tmp_path}/models/tiny"
+    assert checked({"backbone": "hub:some/name"}, tmp_path, {})["backbone"] == "hub:some/name"
 
 
 def test_what_cannot_be_done_is_refused_in_a_sentence(server: Server, films: Path, project: Path) -> None:

@@ -127,9 +127,6 @@ class HRPro:
             first = [int(i) for i in np.unravel_index(int(np.argmin(finite)), finite.shape)]
             raise NonFiniteError(f"the features hold NaN or infinite values, the first at {first}")
         scores = stage.scores(features_td)
-        if not np.isfinite(scores.activation_tc).all():
-            mend = "look for values far beyond those it was trained on"
-            raise NonFiniteError("the network's scores overflow on these features", mend=mend)
         found = self.detect(features_td, scores)
         return Detections(grid.to_seconds(found.segments), found.labels, found.scores, found.classes)
 
@@ -146,7 +143,10 @@ class HRPro:
         return localize(self, path, weights=weights)
 
     def detect(self, features_td: NDArray[np.float32], scores: SnippetScores) -> Detections:
-        """As ``predict``, from stage-1 scores, in snippet coordinates."""
+        """As ``predict``, from stage-1 scores, in snippet coordinates. NonFiniteError if these overflowed."""
+        if not np.isfinite(scores.activation_tc).all():
+            mend = "look for values far beyond those it was trained on"
+            raise NonFiniteError("the network's scores overflow on these features", mend=mend)
         config = self._config()
         proposals = self.candidates(scores)
         segments, labels, ranks = proposals.segments, proposals.labels, proposals.oic

@@ -12,6 +12,8 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from hrpro.data.batches import varies
+
 _FEWEST = 4  # snippets; two means leave nothing of fewer
 
 
@@ -35,8 +37,7 @@ def principal_axes(recordings: Iterable[NDArray[np.float32]], number: int) -> ND
     mean = total / count
     covariance = products / count - np.outer(mean, mean)
     deviation = np.sqrt(np.maximum(covariance.diagonal(), 0))
-    varies = deviation > np.maximum(1e-6 * np.abs(shift + mean), 1e-18)
-    scale = 1 / np.where(varies, deviation, np.inf)
+    scale = 1 / np.where(varies(shift + mean, deviation), deviation, np.inf)
     _, axes = np.linalg.eigh(covariance * np.outer(scale, scale))
     return scale[:, None] * axes[:, ::-1][:, :number]
 

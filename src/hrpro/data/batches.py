@@ -6,7 +6,6 @@ import json
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -101,10 +100,17 @@ def statistics(recordings: Iterable[NDArray[np.float32]]) -> Statistics:
     assert count
     deviation = np.sqrt(np.maximum(squares / count - (total / count) ** 2, 0))
     mean = shift + total / count
-    # A dimension that never changes says nothing; dividing by mere rounding would make noise of it.
-    dead = deviation <= np.maximum(1e-6 * np.abs(mean), 1e-18)
-    deviation = np.where(dead, 1, deviation)
+    deviation = np.where(varies(mean, deviation), deviation, 1)
     return Statistics(mean.astype(np.float32), deviation.astype(np.float32), checksum)
+
+
+def varies(mean: NDArray[np.float64], deviation: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which dimensions [D] say anything: not those that hardly change, beside their own size or most others.
+
+    To divide by mere rounding would make noise of it. "Most", not "the largest": one dimension of another
+    unit, or one absurd value, must not silence the rest.
+    """
+    return deviation > 1e-6 * np.maximum(np.abs(mean), max(float(np.median(deviation)), 1e-12))
 
 
 def replay(sample: Sample, factor: float) -> Sample:
@@ -132,13 +138,4 @@ def replayed(samples: Sequence[Sample], warp: float, rng: np.random.Generator) -
 
 def pack(features: Sequence[NDArray[np.float32]]) -> tuple[Tensor, list[int]]:
     """Features [T_i, D] of several recordings -> [sum T, D] end to end (a copy), and their lengths T_i."""
-    return owned(np.concatenate(features)), [len(features_td) for features_td in features]
-
-
-def owned(array: NDArray[Any]) -> Tensor:
-    """A copy where PyTorch puts its own, at a multiple of 64 bytes.
-
-    NumPy's arrays lie wherever there was room, and products of matrices differ in their last bits with where
-    their factors lie: a training would depend on what the process had done before, or whether it was resumed.
-    """
-    return torch.from_numpy(array).clone()
+    return torch.from_numpy(np.concatenate(features)), [len(features_td) for features_td in features]

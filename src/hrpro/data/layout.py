@@ -108,9 +108,8 @@ def _own_layout(root: Path, on_error: OnError) -> Layout:
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         where = path if mark is None else f"{path}:{mark.line + 1}"
-        raise DataError(
-            f"not a YAML file: {getattr(error, 'problem', None) or error}", where=where
-        ) from error
+        what = getattr(error, "problem", None) or error
+        raise DataError(f"not a YAML file: {what}", where=where) from error
     place = YamlPlace(path)
     settings = _mapping(content, place)
     _known_keys(settings, "", place, on_error)

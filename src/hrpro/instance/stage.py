@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hrpro.core.errors import DataError
-from hrpro.data.batches import owned, statistics
+from hrpro.data.batches import statistics
 from hrpro.instance.config import InstanceConfig
 from hrpro.instance.examples import Pool, draw
 from hrpro.instance.losses import regression_loss, score_loss
@@ -168,7 +168,7 @@ class InstanceTask(Task):
         first = np.cumsum([0, *lengths[:-1]])
 
         def joined(name: str) -> Tensor:
-            return owned(np.concatenate([getattr(e, name) for e in examples])).float()
+            return torch.from_numpy(np.concatenate([getattr(e, name) for e in examples])).float()
 
         spans = Spans(
             joined("segments_n2"),
@@ -176,7 +176,7 @@ class InstanceTask(Task):
             torch.from_numpy(np.repeat(lengths, counts)),
         )
         return {
-            "features": owned(np.concatenate([self.views.features(i) for i in chosen])),
+            "features": torch.from_numpy(np.concatenate([self.views.features(i) for i in chosen])),
             "spans": spans,
             "recording": torch.from_numpy(np.repeat(np.arange(len(chosen)), counts)),
             "recordings": len(chosen),

@@ -106,7 +106,7 @@ def contrastive_loss(
         loss_bc = -(inter_bc.log() + intra_bc.log()) / 2 * (count_bc > 0)
     else:
         inter_tc = _share(similarity_tc, similarity_tc.sum(-1, keepdim=True))
-        intra_tc = _share(similarity_tc, similarity_tc + background_bc[recording_t])
+        intra_tc = _share(similarity_tc, similarity_tc + background_bc.index_select(0, recording_t))
         loss_bc = sums(-(inter_tc + intra_tc).log() * action_tc, *of)
         if form == "paper":
             return loss_bc.sum(1).mean() / len(memory_cd)

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hrpro.data.batches import Samples, owned, pack, replayed, statistics
+from hrpro.data.batches import Samples, pack, replayed, statistics
 from hrpro.data.training_set import TrainingSet
 from hrpro.snippet.config import SnippetConfig
 from hrpro.snippet.losses import action_loss, attention_loss, contrastive_loss, instance_weights
@@ -70,7 +70,7 @@ class SnippetTask(Task):
                 embedded_td = self.network(*pack([sample.features_td])).embedded_td
                 clicked_tc = np.zeros((len(sample.features_td), len(sums_cd)), np.float32)
                 clicked_tc[sample.snippets, sample.classes] = 1
-                more_cd, more_c = class_sums(embedded_td, owned(clicked_tc))
+                more_cd, more_c = class_sums(embedded_td, torch.from_numpy(clicked_tc))
                 sums_cd += more_cd
                 counts_c += more_c
         return initial_memory(sums_cd, counts_c)
@@ -127,8 +127,8 @@ class SnippetTask(Task):
             )
             for part_t, (snippets, classes) in parts
         ]
-        action_tc = owned(np.concatenate([label.action_tc for label in labels]))
-        background_t = owned(np.concatenate([label.background_t for label in labels]))
+        action_tc = torch.from_numpy(np.concatenate([label.action_tc for label in labels]))
+        background_t = torch.from_numpy(np.concatenate([label.background_t for label in labels]))
         return action_tc.to(attention_t.device), background_t.to(attention_t.device)
 
     @torch.no_grad()

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hrpro.data.batches import Sample, Samples, owned, pack, replay, statistics
+from hrpro.data.batches import Sample, Samples, pack, replay, statistics
 from hrpro.data.training_set import TrainingSet
 from hrpro.peers.full.config import DenseConfig
 from hrpro.peers.full.losses import diou_loss, sigmoid_focal
@@ -69,9 +69,9 @@ class DenseTask(Task):
         return {
             "features": packed_td,
             "lengths": lengths,
-            "snippet": owned(np.concatenate(snippets)),
+            "snippet": torch.from_numpy(np.concatenate(snippets)),
             **{
-                name: owned(np.concatenate([getattr(target, name) for target in targets]))
+                name: torch.from_numpy(np.concatenate([getattr(target, name) for target in targets]))
                 for name in ("class_nc", "distances_n2", "positive_n")
             },
         }

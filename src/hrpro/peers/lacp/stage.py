@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from hrpro.data.batches import Samples, owned, pack, replayed, statistics
+from hrpro.data.batches import Samples, pack, replayed, statistics
 from hrpro.data.training_set import TrainingSet
 from hrpro.peers.lacp.config import LACPConfig
 from hrpro.peers.lacp.losses import feature_loss, score_loss, video_loss
@@ -109,8 +109,8 @@ class LACPTask(Task):
         activation_tc, attention_t = output.activation_tc, 1 - output.background_t
         device = activation_tc.device
         seeds = self.seeds(output, batch)
-        action_tc = owned(np.concatenate([seed.action_tc for seed in seeds])).to(device)
-        background_t = owned(np.concatenate([seed.background_t for seed in seeds])).to(device)
+        action_tc = torch.from_numpy(np.concatenate([seed.action_tc for seed in seeds])).to(device)
+        background_t = torch.from_numpy(np.concatenate([seed.background_t for seed in seeds])).to(device)
         weight_t, background_t = instance_weights(action_tc, batch["recording"], 1.0), background_t.float()
         of = batch["recording"], len(lengths), config.focal_gamma
         losses = {
@@ -124,7 +124,7 @@ class LACPTask(Task):
         }
         if int(self.learning.steps) >= config.search_every:
             found = self.sequences(batch)
-            weight_tc = owned(np.concatenate([one.weight_tc for one in found])).to(device)
+            weight_tc = torch.from_numpy(np.concatenate([one.weight_tc for one in found])).to(device)
             label_tc = np.concatenate([one.label_tc for one in found])
             losses["score"] = score_loss(activation_tc, weight_tc, present_bc, batch["recording"])
             losses["feature"] = feature_loss(output.embedded_td, label_tc, lengths, config.temperature)

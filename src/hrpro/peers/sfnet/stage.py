@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hrpro.data.batches import Samples, owned, pack, replayed, statistics
+from hrpro.data.batches import Samples, pack, replayed, statistics
 from hrpro.data.training_set import TrainingSet
 from hrpro.peers.sfnet.config import SFNetConfig
 from hrpro.peers.sfnet.losses import actionness_loss, frame_loss, video_logits, video_loss
@@ -112,6 +112,6 @@ class SFNetTask(Task):
             )
             for part_tc, (snippets, classes) in parts
         ]
-        action_tc = owned(np.concatenate([label.action_tc for label in labels]))
-        background_t = owned(np.concatenate([label.background_t for label in labels]))
+        action_tc = torch.from_numpy(np.concatenate([label.action_tc for label in labels]))
+        background_t = torch.from_numpy(np.concatenate([label.background_t for label in labels]))
         return action_tc.to(score_tc.device), background_t.to(score_tc.device)

@@ -14,7 +14,10 @@ export function mountBanner(banner, { state, api, notify }) {
   });
 
   function show() {
-    banner.textContent = "No connection to the studio’s server. Edits wait here and are stored as soon as it is back.";
+    // A server that wants a token has another one each time it starts.
+    banner.textContent =
+      "No connection to the studio’s server. Edits wait here and are stored as soon as it is back. " +
+      "If it has been started again and printed a new address, open that one in this tab.";
     banner.hidden = false;
   }
 

@@ -132,7 +132,8 @@ export function mountReview(root, ctx) {
         await api.ops(operations(item, draft, facts));
         card.forget(item.id);
         const name = className(state, draft?.class ?? item.class);
-        const undo = { label: "Undo", run: () => ctx.clicking.history("undo").then(() => queue.read()) };
+        // What was asked for meanwhile is what an undo would take back.
+        const undo = state.get("pending").length ? undefined : { label: "Undo", run: () => ctx.clicking.history("undo").then(() => queue.read()) };
         notify(`${draft && word === "Accepted" ? "Corrected" : word}: ${name} at ${spokenTime(item.start)}`, { kind: "good", key: "review", seconds: 4, passing: true, action: undo });
         leave(item);
       } catch (error) {

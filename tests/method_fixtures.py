@@ -1,4 +1,4 @@
-"""Fixtures ``data`` and ``settings``: a set that every method can learn from, and what makes that short."""
+"""Fixtures ``labelled`` and ``quick_settings``: a set for every method, and what makes learning short."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MORE = {
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A synthetic set whose ground truth has the training recordings too."""
     root = make_dataset(
         tmp_path_factory.mktemp("methods") / "data", train=5, test=2, classes=2, dim=8, minutes=1.0
@@ -38,8 +38,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def settings(data: Path) -> Path:
+def quick_settings(labelled: Path) -> Path:
     sections = {method.section for method in METHODS.values()} | {"instance"}
-    path = data.parent / "tiny.yaml"
+    path = labelled.parent / "tiny.yaml"
     path.write_text(yaml.safe_dump({name: TINY | MORE.get(name, {}) for name in sections}))
     return path

@@ -21,10 +21,17 @@ pytest_plugins = ["method_fixtures"]
 
 @pytest.mark.parametrize("name", METHODS)
 def test_a_method_trains_and_predicts_by_the_commands(
-    name: str, data: Path, settings: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    name: str, labelled: Path, quick_settings: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run, found = tmp_path / "run", tmp_path / "found.json"
-    words = ["train", f"--data={data}", f"--run={run}", f"--config={settings}", "--quiet", "--seed=3"]
+    words = [
+        "train",
+        f"--data={labelled}",
+        f"--run={run}",
+        f"--config={quick_settings}",
+        "--quiet",
+        "--seed=3",
+    ]
     assert main([*words, f"--method={name}"]) == 0, capsys.readouterr().err
     begun = run_settings(run)
     assert begun is not None
@@ -32,10 +39,10 @@ def test_a_method_trains_and_predicts_by_the_commands(
     assert begun.stage_one.seed == 3
     assert set(begun.as_dict()) >= {"method", "stages", "proposals", "suppress", METHODS[name].section}
     assert main([*words, f"--method={name}", "--resume"]) == 0, capsys.readouterr().err
-    assert main(["predict", f"--run={run}", f"--data={data}", "--split=test", f"--out={found}"]) == 0
+    assert main(["predict", f"--run={run}", f"--data={labelled}", "--split=test", f"--out={found}"]) == 0
     results = json.loads(found.read_text())["results"]
     model = HRPro.load(run)
-    for recording in open_dataset(data).recordings("test"):
+    for recording in open_dataset(labelled).recordings("test"):
         here = model.predict(recording.features.read_float32(), recording.timeline)
         written = results[recording.id]
         assert len(here) == len(written) > 0
@@ -61,9 +68,9 @@ def test_what_a_method_does_not_read_is_not_in_its_settings() -> None:
 
 
 def test_an_unknown_method_is_named_with_those_there_are(
-    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    labelled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["train", f"--data={data}", f"--run={tmp_path / 'run'}", "--method=lacq"]) == 2
+    assert main(["train", f"--data={labelled}", f"--run={tmp_path / 'run'}", "--method=lacq"]) == 2
     assert "lacp" in capsys.readouterr().err
     with pytest.raises(ConfigError, match="must be 1 for sfnet"):
         Config(method="sfnet", stages=2)
@@ -71,13 +78,13 @@ def test_an_unknown_method_is_named_with_those_there_are(
 
 
 def test_without_ground_truth_the_supervised_one_says_what_it_lacks(
-    data: Path, settings: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    labelled: Path, quick_settings: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    kept = (data / "gt_full.json").read_bytes()
-    (data / "gt_full.json").unlink()
+    kept = (labelled / "gt_full.json").read_bytes()
+    (labelled / "gt_full.json").unlink()
     try:
-        words = [f"--data={data}", f"--run={tmp_path / 'run'}", f"--config={settings}", "--quiet"]
+        words = [f"--data={labelled}", f"--run={tmp_path / 'run'}", f"--config={quick_settings}", "--quiet"]
         assert main(["train", *words, "--method=full"]) == 2
         assert "gt_full.json" in capsys.readouterr().err
     finally:
-        (data / "gt_full.json").write_bytes(kept)
+        (labelled / "gt_full.json").write_bytes(kept)

@@ -46,9 +46,15 @@ def test_the_watch_sees_what_is_read_twice() -> None:
 
 @pytest.mark.parametrize("name", METHODS)
 def test_no_gradient_is_added_up_by_threads_that_race(
-    name: str, data: Path, settings: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    name: str, labelled: Path, quick_settings: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["train", f"--data={data}", f"--run={tmp_path / 'run'}", f"--config={settings}", "--quiet"]
+    words = [
+        "train",
+        f"--data={labelled}",
+        f"--run={tmp_path / 'run'}",
+        f"--config={quick_settings}",
+        "--quiet",
+    ]
     with Races() as races:
         assert main([*words, f"--method={name}"]) == 0, capsys.readouterr().err
     assert not races.seen

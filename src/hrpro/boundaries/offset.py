@@ -20,7 +20,7 @@ from hrpro.boundaries.change import edge_costs
 from hrpro.proposals.generate import Proposals
 
 _STEP = 0.125  # snippets between the offsets that are tried
-_LEAST = 0.07  # gain in n log of the residual, of a mean boundary, from which on moving is worth it
+_LEAST = 0.1  # gain in n log of the residual, of a mean boundary, from which on moving is worth it
 _MOST_OFF_LENGTH = 0.25  # of a candidate's length, by which each of its ends may be moved inwards
 
 

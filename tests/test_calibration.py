@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from hrpro.calibration import half_config, halves
 from hrpro.core.annotations import Click, Detections
 from hrpro.data.training_set import TrainingSet
+from hrpro.halves import half_config, halves
 from hrpro.instance.stage import InstanceStage
 from hrpro.localizer import HRPro
 from hrpro.proposals.threshold import best_threshold

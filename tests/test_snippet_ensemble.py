@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from hrpro.calibration import half_config
+from hrpro.halves import half_config
 from hrpro.localizer import HRPro
 from hrpro.proposals.scores import SnippetScores
 from hrpro.snippet.ensemble import SnippetEnsemble

@@ -24,6 +24,7 @@ SNIPPET = SnippetConfig(
     steps=4, batch_size=3, lr=1e-2, hidden=8, heads=2, blocks=2, log_every=1, accelerator="cpu", members=1
 )
 INSTANCE = InstanceConfig(
+    completeness_weight=0.25,
     steps=4,
     batch_size=3,
     lr=1e-2,

@@ -93,22 +93,18 @@ class Config:
 
         Steps grow with the square root of the number of recordings, so that small sets are not learned by
         heart and large ones are seen often enough; networks grow with the number of clicks. The fewer
-        clicks, the more one network's luck weighs, and the less several cost; and the more of them taught
-        completeness, the more it is trusted.
+        clicks, the more one network's luck weighs, and the less several cost.
         """
         recordings = len(training_set.recordings)
         clicks = sum(map(len, training_set.clicks.values()))
         steps = min(max(round(40 * math.sqrt(recordings)), 150), 4000)
         width = 512 if clicks >= 5000 else 256
         members = 4 if clicks < 2000 else 2 if clicks < 10_000 else 1
-        trust = round(10 * clicks / (clicks + 1000)) / 20
         base = cls()
         return replace(
             base,
             snippet=replace(base.snippet, steps=steps, hidden=width, members=members),
-            instance=replace(
-                base.instance, steps=round(1.5 * steps), hidden=width, completeness_weight=trust
-            ),
+            instance=replace(base.instance, steps=round(1.5 * steps), hidden=width),
         )
 
 

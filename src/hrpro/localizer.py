@@ -20,12 +20,14 @@ from hrpro.core.timeline import Timeline
 from hrpro.data.folder import Dataset
 from hrpro.data.supervised import SupervisedSet
 from hrpro.data.training_set import TrainingSet
-from hrpro.instance.stage import InstanceStage
+from hrpro.halves import Halves
+from hrpro.instance.stage import InstanceStage, Refined
 from hrpro.methods import METHODS, StageOne
 from hrpro.model_file import Stored, read_model, write_model
 from hrpro.proposals.generate import Proposals, predicted_classes
 from hrpro.proposals.scores import SnippetScores
 from hrpro.proposals.suppress import soft_nms
+from hrpro.trust import best_weight, weigh
 from hrpro.video.origin import Origin
 from hrpro.video.store import common_origin
 from hrpro.views import StageOneViews, boundary_offset, candidates, stage_two_input
@@ -38,6 +40,7 @@ class HRPro:
     ``.predict(features, timeline)`` localizes actions, ``.predict_video(path)`` those of a video file.
     ``.origin`` tells how the features it learned from were made (None: elsewhere), ``.min_score`` from which
     score on its detections are worth showing (``calibration.py``).
+    ``.weighed``: by what stage 2 was judged (``trust.py``).
     ``config`` None: settings that follow from the data. Stage 1 is ``.snippet``, stage 2 ``.instance``; a
     peer (``config.method``) has a stage 1 of its own and no other, and shares the rest.
     """
@@ -50,6 +53,7 @@ class HRPro:
         self.origin: Origin | None = None
         self.min_score = 0.0
         self.offset = Offset()
+        self.weighed: dict[float, float] = {}
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -88,17 +92,27 @@ class HRPro:
             "on_row": on_row,
         }
         snippet = method.stage_one().fit(dataset, config.stage_one, **kept)
-        fitted = HRPro.upon(snippet, training_set, config, **kept)
+        halves = Halves(training_set, config.snippet, **kept)
+        fitted = HRPro.upon(snippet, training_set, config, halves=halves, **kept)
         fitted.origin = origin
-        fitted.min_score = choose_min_score(fitted, training_set, **kept)
+        fitted.min_score = choose_min_score(fitted, training_set, halves)
         vars(self).update(vars(fitted) | {"_given": self._given})
         return self
 
     @classmethod
-    def upon(cls, snippet: StageOne, training_set: TrainingSet, config: Config, **kept: Any) -> HRPro:
+    def upon(
+        cls,
+        snippet: StageOne,
+        training_set: TrainingSet,
+        config: Config,
+        *,
+        halves: Halves | None = None,
+        **kept: Any,
+    ) -> HRPro:
         """A model with this stage 1, taught before, and all that is taught upon it; ``min_score`` is 0.
 
-        kept: as for ``fit``. Raises as it does.
+        Without a ``completeness_weight`` in the settings, stage 2 is judged by the ``halves`` of the training
+        set (None: made for it), and left out where it adds nothing. kept: as for ``fit``. Raises as it does.
         """
         model = cls(config)
         model.snippet, model.timeline = snippet, training_set.recordings[0].timeline
@@ -107,6 +121,16 @@ class HRPro:
         if config.stages > 1:
             views = StageOneViews(snippet, training_set, config, model.offset)
             model.instance = InstanceStage.fit(training_set.classes, views, config.instance, **kept)
+            if config.instance.completeness_weight is None:
+                halves = halves or Halves(training_set, config.snippet, **kept)
+                model.weighed = weigh(model, views.names, views.pools, halves)
+                weight = best_weight(model.weighed)
+                model.config = replace(
+                    config,
+                    stages=2 if weight else 1,
+                    instance=replace(config.instance, completeness_weight=weight),
+                )
+                model.instance = model.instance if weight else None
         return model
 
     def predict(self, features: NDArray[np.floating], timeline: Timeline | None = None) -> Detections:
@@ -147,26 +171,29 @@ class HRPro:
         if not np.isfinite(scores.activation_tc).all():
             mend = "look for values far beyond those it was trained on"
             raise NonFiniteError("the network's scores overflow on these features", mend=mend)
-        config = self._config()
+        return self.ranked(*self.read(features_td, scores), self._config().instance.completeness_weight or 0)
+
+    def read(
+        self, features_td: NDArray[np.float32], scores: SnippetScores
+    ) -> tuple[Proposals, Refined | None]:
+        """Candidates of a recording, from its stage-1 scores, and what stage 2, if there, says of them."""
         proposals = self.candidates(scores)
+        if self.instance is None or not len(proposals):
+            return proposals, None
+        source = stage_two_input(self._config().instance.source, features_td, scores)
+        return proposals, self.instance.refine(source, proposals)
+
+    def ranked(self, proposals: Proposals, refined: Refined | None, weight: float) -> Detections:
+        """Detections, in snippet coordinates, of candidates whose completeness counts ``weight``."""
         segments, labels, ranks = proposals.segments, proposals.labels, proposals.oic
-        if self.instance is not None and len(proposals):
-            source = stage_two_input(config.instance.source, features_td, scores)
-            refined = self.instance.refine(source, proposals)
-            weight = config.instance.completeness_weight
+        if refined is not None:
+            ranks = proposals.oic + weight * refined.completeness
             # Score-refined and boundary-refined part, as in the paper's inference.
-            if config.instance.regression_weight:
+            if self._config().instance.regression_weight:
                 segments = np.concatenate([segments, refined.segments])
                 labels = np.concatenate([labels, labels])
-                ranks = np.concatenate(
-                    [
-                        proposals.oic + weight * refined.completeness,
-                        proposals.oic + weight * refined.refined_completeness,
-                    ]
-                )
-            else:
-                ranks = proposals.oic + weight * refined.completeness
-        rule = config.suppress
+                ranks = np.concatenate([ranks, proposals.oic + weight * refined.refined_completeness])
+        rule = self._config().suppress
         kept, final = soft_nms(
             segments, ranks, labels, sigma=rule.sigma, floor=rule.floor, limit=rule.limit or None
         )
@@ -208,8 +235,8 @@ class HRPro:
         networks = {"snippet": snippet.state_dict()}
         if self.instance is not None:
             networks["instance"] = self.instance.network.state_dict()
-        about = (config, snippet.classes, snippet.dimension, self.timeline)
-        write_model(Path(path), Stored(*about, networks, self.min_score, self.origin, self.offset))
+        about = (config, snippet.classes, snippet.dimension, self.timeline, networks)
+        write_model(Path(path), Stored(*about, self.min_score, self.origin, self.offset, self.weighed))
 
     @classmethod
     def load(cls, path: str | Path, *, device: str | torch.device = "cpu") -> HRPro:
@@ -218,7 +245,7 @@ class HRPro:
         config = stored.config
         model = cls(config)
         model.timeline, model.origin, model.min_score = stored.timeline, stored.origin, stored.min_score
-        model.offset = stored.offset
+        model.offset, model.weighed = stored.offset, dict(stored.weighed)
         try:
             snippet = config.about.stage_one()(stored.classes, stored.dimension, config.stage_one)
             snippet.load_state_dict(stored.networks["snippet"])

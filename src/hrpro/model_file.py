@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -31,7 +31,8 @@ class Stored:
     """All that a model is: settings, classes, feature dimension, snippet grid, and weights by stage.
 
     min_score: from which score on a detection is shown to people. origin: how its features were made; None:
-    elsewhere. offset: of all boundaries of candidates.
+    elsewhere. offset: of all boundaries of candidates. weighed: mAP by weight of completeness, by which
+    stage 2 was judged (``trust.py``).
     """
 
     config: Config
@@ -42,6 +43,7 @@ class Stored:
     min_score: float = 0.0
     origin: Origin | None = None
     offset: Offset = Offset()  # noqa: RUF009
+    weighed: Mapping[float, float] = field(default_factory=dict)
 
 
 def write_model(path: Path, stored: Stored) -> None:
@@ -63,6 +65,7 @@ def write_model(path: Path, stored: Stored) -> None:
         "config": stored.config.as_dict(),
         "min_score": stored.min_score,
         "offset": asdict(stored.offset),
+        "weighed": list(stored.weighed.items()),
         "features": None if stored.origin is None else stored.origin.as_dict(),
     }
     try:
@@ -122,6 +125,7 @@ def read_model(path: Path) -> Stored:
             float(content.get("min_score", 0.0)),
             Origin.from_dict(content["features"], file) if content.get("features") else None,
             Offset(**content.get("offset", {})),
+            {float(weight): float(value) for weight, value in content.get("weighed", [])},
         )
     except RunError:
         raise

@@ -56,8 +56,9 @@ class InstanceConfig(TrainingConfig):
     """Moved and stretched copies of its prototypes added to them (ours), since the candidates of recordings
     that stage 1 was trained on are cleaner than those it will meet."""
 
-    completeness_weight: float = 0.25
-    """Detections score OIC + this * completeness (the paper adds them evenly: 1)."""
+    completeness_weight: float | None = None
+    """Detections score OIC + this * completeness (the paper adds them evenly: 1). null: chosen on training
+    recordings that were kept apart, by their clicks, and stage 2 is left out where it adds nothing there."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -72,7 +73,8 @@ class InstanceConfig(TrainingConfig):
         for name in ("regression_tiou", "attention_threshold"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"must lie in [0, 1], not {getattr(self, name)}", where=name)
-        for name in ("extension", "score_weight", "regression_weight", "negatives", "completeness_weight"):
+        weights = () if self.completeness_weight is None else ("completeness_weight",)
+        for name in ("extension", "score_weight", "regression_weight", "negatives", *weights):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise ConfigError(f"must be 0 or more, not {getattr(self, name)}", where=name)
         if self.hidden < 2:

@@ -11,10 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hrpro.calibration import half_config
 from hrpro.config import Config
 from hrpro.core.errors import DataError, NonFiniteError
 from hrpro.data.training_set import TrainingSet
+from hrpro.halves import half_config
 from hrpro.localizer import HRPro
 from hrpro.model_folder import fingerprint, is_trained
 from hrpro.runs import pick_device, train_run
@@ -24,6 +24,7 @@ from hrpro.studio.predictions import found_path, predict_into, read_predicted
 from hrpro.studio.progress_file import Teller
 from hrpro.studio.runs_of import looked
 from hrpro.studio.spec import CLICKS, Spec, read_snapshot
+from hrpro.trust import half_instance
 
 
 def do(spec: Spec, folder: Path, tell: Teller) -> str:
@@ -49,16 +50,18 @@ def settings(training_set: TrainingSet, spec: Spec) -> Config:
 
 
 def _train(training_set: TrainingSet, run: Path, config: Config, tell: Teller) -> None:
-    half = half_config(config.snippet, 0).steps
+    half, second = half_config(config.snippet, 0).steps, 0
+    if config.stages > 1 and config.instance.completeness_weight is None:
+        second = half_instance(config.instance, 0).steps
     totals = {
         "snippet": config.snippet.members * config.snippet.steps,
         "instance": config.instance.steps,
-        "calibrate": 2 * half,
+        "calibrate": 2 * (half + second),
     }
     names = {
         "snippet": f"learning moments from {sum(map(len, training_set.clicks.values()))} clicks",
         "instance": "learning segments",
-        "calibrate": "finding out which segments are worth showing",
+        "calibrate": "finding out what holds for other recordings",
     }
     begun = ""
 
@@ -72,6 +75,8 @@ def _train(training_set: TrainingSet, run: Path, config: Config, tell: Teller) -
         if "half" in row:
             begin("calibrate")
             name, before = f"half-{row['half']}", (row["half"] - 1) * half
+            if "member" not in row:
+                name, before = f"{name}-instance", 2 * half + (row["half"] - 1) * second
         else:
             name = "snippet" if "member" in row else "instance"
             before = row.get("member", 0) * config.snippet.steps

@@ -79,6 +79,7 @@ def main(
     from hrpro.model_folder import FOLDER
     from hrpro.runs import SETTINGS, check_free, is_first, run_settings, train_run
     from hrpro.settings import build, choose
+    from hrpro.trust import told as told_of_stage_two
 
     options = dict(settings or {})
     folder, code, training_set, dataset = None if run is None else Path(run), 0, None, None
@@ -114,8 +115,10 @@ def main(
         if dataset is None:
             raise ConfigError(f"{chosen.method} learns from segments, of a dataset folder", where="--method")
         taught = dataset.supervised_set(points, split or "train")
-    train_run(taught, folder, chosen, resume=resume, progress=not quiet)
+    model = train_run(taught, folder, chosen, resume=resume, progress=not quiet)
     if show:
+        if judged := told_of_stage_two(model.weighed):
+            print(judged)
         print(f"model in {folder / FOLDER}")
     return code
 

@@ -1,0 +1,103 @@
+"""How much stage 2's completeness counts, and whether stage 2 is used at all: chosen by clicks (ours).
+
+Stage 2 learns from the reliable proposals, one of each click. Where there are many, what it has learned is
+worth several points; where there are few, it is luck, and the more it counts the more it takes away. Which of
+the two it is can be told without a true segment: both stages are taught small by each half of the training
+recordings and asked for the other's, with several weights, and the reliable proposals that the whole model
+has there stand for the truth. A half knows less than the whole, so the weight is rather too small than too
+large.
+``docs/findings.md`` holds the measurements.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from hrpro.core.annotations import Detections, Segment
+from hrpro.core.errors import DataError
+from hrpro.halves import Half, Halves
+from hrpro.instance.config import InstanceConfig
+from hrpro.instance.examples import Pool
+from hrpro.metrics.detection import mean_average_precision
+
+if TYPE_CHECKING:
+    from hrpro.localizer import HRPro
+
+WEIGHTS = (0.05, 0.1, 0.2, 0.35, 0.5, 1.0)
+TIOUS = "0.1:0.7"
+_LEAST = 0.005  # of mAP that stage 2 has to gain, or is left out: less is luck
+_ALIKE = 0.0025  # of weights that differ by no more the least is taken
+
+
+def weigh(model: HRPro, names: Sequence[str], pools: Sequence[Pool], halves: Halves) -> dict[float, float]:
+    """mAP on unseen recordings by weight of completeness, 0 being stage 1 alone; empty where no half could
+    be taught.
+
+    pools: of the training recordings ``names``, with the whole model's reliable proposals.
+    """
+    classes = model.classes
+    reliable = {
+        name: tuple(
+            Segment(float(start), float(end), classes[label])
+            for (start, end), label in zip(pool.prototypes_m2, pool.prototype_classes, strict=True)
+        )
+        for name, pool in zip(names, pools, strict=True)
+    }
+    found: dict[float, dict[str, Detections]] = defaultdict(dict)
+    for half in halves.each:
+        judged = _both_stages(model, half)
+        if judged is None:
+            return {}
+        for item in half.others.recordings:
+            features_td = item.features.read_float32()
+            scores = half.network.scores(features_td)
+            proposals, refined = judged.read(features_td, scores)
+            found[0][item.id] = judged.ranked(proposals, None, 0)
+            for weight in WEIGHTS:
+                found[weight][item.id] = judged.ranked(proposals, refined, weight)
+    if not any(reliable[id] for id in found[0]):
+        return {}
+    return {
+        weight: mean_average_precision({id: reliable[id] for id in each}, each, TIOUS).average()
+        for weight, each in found.items()
+    }
+
+
+def best_weight(by_weight: Mapping[float, float]) -> float:
+    """The least weight that is as good as the best; 0, stage 1 alone, where none gains enough or could be
+    judged."""
+    best = max(by_weight.values(), default=0.0)
+    if best - by_weight.get(0, 0.0) < _LEAST:
+        return 0.0
+    return min(weight for weight, value in by_weight.items() if weight and best - value <= _ALIKE)
+
+
+def half_instance(config: InstanceConfig, seed: int) -> InstanceConfig:
+    """Settings of the stage 2 that a half teaches: a quarter of the steps."""
+    return replace(config, steps=max(config.steps // 4, 1), seed=seed, completeness_weight=min(WEIGHTS))
+
+
+def _both_stages(model: HRPro, half: Half) -> HRPro | None:
+    """The half's model; None where its stage 1 has no reliable proposal to teach stage 2 by."""
+    assert model.config is not None
+    config = replace(model.config, instance=half_instance(model.config.instance, half.seed))
+    try:
+        return model.upon(half.network, half.taught, config, **half.kept)
+    except DataError:
+        return None
+
+
+def told(by_weight: Mapping[float, float]) -> str:
+    """What was found, in a sentence; empty where nothing was judged."""
+    if not by_weight:
+        return ""
+    weight, alone = best_weight(by_weight), by_weight[0]
+    if weight:
+        gain = f"from {alone:.3f} to {by_weight[weight]:.3f}"
+        return f"stage 2 counts {weight:g}: on training recordings kept apart it brings mAP {gain}"
+    best = max(value for given, value in by_weight.items() if given)
+    figures = f"it has mAP {best:.3f}, stage 1 alone {alone:.3f}"
+    return f"stage 2 is left out: on training recordings kept apart {figures}"

@@ -1,0 +1,123 @@
+"""Stage 2 is judged on recordings that its judges had not seen, and left out where it adds nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from hrpro.config import Config
+from hrpro.core.annotations import Segment
+from hrpro.halves import Halves
+from hrpro.localizer import HRPro
+from hrpro.metrics.detection import mean_average_precision
+from hrpro.trust import WEIGHTS, best_weight, half_instance, told
+from hrpro.views import StageOneViews
+from tiny_sets import by_hand, tiny_config
+
+SEVERAL = {f"v{i}": (36, [(5 + i % 4, "jump"), (16 + i % 3, "run"), (28 - i % 3, "jump")]) for i in range(6)}
+
+
+def judged_config(**changes: dict[str, object]) -> Config:
+    config = tiny_config(snippet={"steps": 40, **changes.get("snippet", {})})
+    return replace(config, instance=replace(config.instance, steps=24, completeness_weight=None))
+
+
+def test_the_least_weight_that_is_as_good_as_the_best() -> None:
+    assert best_weight({0: 0.60, 0.1: 0.62, 0.2: 0.64, 0.35: 0.641, 1.0: 0.5}) == 0.2
+    assert best_weight({0: 0.60, 0.1: 0.603, 0.2: 0.602}) == 0
+    assert best_weight({0: 0.60, 0.1: 0.5, 1.0: 0.4}) == 0
+    assert best_weight({}) == 0
+
+
+def test_what_was_found_is_told() -> None:
+    assert "counts 0.1" in told({0: 0.6, 0.1: 0.65})
+    assert "from 0.600 to 0.650" in told({0: 0.6, 0.1: 0.65})
+    assert "left out" in told({0: 0.6, 0.1: 0.55})
+    assert told({}) == ""
+
+
+def test_it_is_judged_by_reliable_proposals_of_recordings_not_seen(tmp_path: Path) -> None:
+    training_set = by_hand(tmp_path / "data", SEVERAL)
+    config = judged_config()
+    model = HRPro(config).fit(training_set)
+    assert set(model.weighed) == {0, *WEIGHTS}
+    assert model.snippet is not None
+
+    whole = StageOneViews(model.snippet, training_set, config)
+    reliable = {
+        name: [
+            Segment(s, e, model.classes[c])
+            for (s, e), c in zip(p.prototypes_m2, p.prototype_classes, strict=True)
+        ]
+        for name, p in zip(whole.names, whole.pools, strict=True)
+    }
+    for weight in (0.0, 0.2):
+        found = {}
+        for half in Halves(training_set, config.snippet).each:
+            own = replace(half_instance(config.instance, half.seed), completeness_weight=weight)
+            alone = HRPro.upon(half.network, half.taught, replace(config, instance=own))
+            alone = alone if weight else alone.stage_one()
+            for item in half.others.recordings:
+                features = item.features.read_float32()
+                found[item.id] = alone.detect(features, half.network.scores(features))
+        expected = mean_average_precision({id: reliable[id] for id in found}, found, "0.1:0.7").average()
+        assert model.weighed[weight] == pytest.approx(expected, abs=1e-12)
+
+
+def test_left_out_it_is_stage_one_to_the_last_bit(tmp_path: Path) -> None:
+    """A stage 2 that has learned next to nothing gains next to nothing."""
+    training_set = by_hand(tmp_path / "data", SEVERAL)
+    config = judged_config()
+    config = replace(config, instance=replace(config.instance, steps=1, lr=1e-12, regression_weight=0.0))
+    model = HRPro(config).fit(training_set)
+    assert best_weight(model.weighed) == 0
+    assert model.instance is None
+    assert model.config is not None
+    assert model.config.stages == 1
+    alone = HRPro(replace(config, stages=1)).fit(training_set)
+    features = training_set.recordings[0].features.read_float32()
+    assert np.array_equal(model.predict(features).scores, alone.predict(features).scores)
+    model.save(tmp_path / "model")
+    again = HRPro.load(tmp_path / "model")
+    assert again.weighed == model.weighed
+    assert np.array_equal(again.predict(features).segments, model.predict(features).segments)
+
+
+def test_a_weight_that_is_given_is_kept_and_nothing_is_judged(tmp_path: Path) -> None:
+    training_set = by_hand(tmp_path / "data", SEVERAL)
+    config = judged_config()
+    config = replace(config, instance=replace(config.instance, completeness_weight=0.7))
+    model = HRPro(config).fit(training_set, run_dir=tmp_path / "run")
+    assert model.config == config
+    assert model.weighed == {}
+    assert not (tmp_path / "run/half-1/logs/instance.csv").exists()
+
+
+def test_judging_changes_no_weight_of_a_network(tmp_path: Path) -> None:
+    training_set = by_hand(tmp_path / "data", SEVERAL)
+    config = judged_config()
+    given = replace(config, instance=replace(config.instance, completeness_weight=0.25))
+    state = torch.get_rng_state()
+    judged, plain = (HRPro(one).fit(training_set) for one in (config, given))
+    assert torch.equal(torch.get_rng_state(), state)
+    assert judged.snippet is not None
+    assert plain.snippet is not None
+    expected = plain.snippet.state_dict()
+    assert all(torch.equal(tensor, expected[name]) for name, tensor in judged.snippet.state_dict().items())
+    if judged.instance is not None:
+        assert plain.instance is not None
+        second = plain.instance.network.state_dict()
+        assert all(
+            torch.equal(tensor, second[name]) for name, tensor in judged.instance.network.state_dict().items()
+        )
+
+
+def test_one_recording_cannot_be_judged_and_is_stage_one(tmp_path: Path) -> None:
+    training_set = by_hand(tmp_path / "data", {"a": (40, [(6, "jump"), (20, "run")])})
+    model = HRPro(judged_config()).fit(training_set)
+    assert model.weighed == {}
+    assert model.instance is None

@@ -48,13 +48,14 @@ def speed(video: Path, snippets: int = 60) -> None:
         print(f"  {name:<24}{cost:8.2f} s{seconds / cost:10.0f} x", flush=True)
 
 
-def speed_of(name: str, weights: Path | None, video: Path, snippets: int) -> None:
+def speed_of(name: str, weights: Path | None, video: Path, snippets: int, flow: str | None = None) -> None:
     """Of any backbone, on the CPU: decoding, optical flow where it has one, and the network: the rest."""
     with tempfile.TemporaryDirectory() as folder:
         if name == "i3d" and weights is None:
             weights = Path(folder)
             random_i3d(weights)
         options = {"device": "cpu"} if name == "i3d" or name.startswith("hub:") else {}
+        options |= {} if flow is None else {"flow": flow}
         backbone = make(name, **options, **({} if weights is None else {"weights": str(weights)}))
     spec = backbone.spec
     wanted = (snippets - 1) * spec.stride + spec.window
@@ -66,9 +67,9 @@ def speed_of(name: str, weights: Path | None, video: Path, snippets: int) -> Non
     pictures = list(source())
     seconds = len(pictures) / spec.rate
     if method := spec.preprocessing.get("flow"):
-        flow = Flow(method)
+        engine = Flow(method)
         greys = [np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8) for picture in pictures]
-        costs[f"optical flow ({method})"] = _cpu_seconds(lambda: [flow(*pair) for pair in pairwise(greys)])
+        costs[f"optical flow ({method})"] = _cpu_seconds(lambda: [engine(*pair) for pair in pairwise(greys)])
     whole = _cpu_seconds(lambda: list(backbone.stream(pictures)))
     costs["network"] = whole - sum(list(costs.values())[1:])
     costs["all, from the file"] = whole + costs["decode"]

@@ -1,7 +1,7 @@
 """What the classic backbone costs and what each of its parts is worth; and what any other costs.
 
     python benchmarks/backbones.py [--speed | --worth | --memory [--hours 2]] [--data DIR]
-    python benchmarks/backbones.py --backbone i3d|hub:NAME [--weights PATH] [--snippets 8] [--data DIR]
+    python benchmarks/backbones.py --backbone i3d|hub:NAME [--weights PATH] [--flow tvl1|dis] [--snippets 8]
 
 How each is measured: ``backbone_speed.py``, ``backbone_worth.py`` and ``backbone_memory.py``. Memory
 is measured only when asked for, and ends with exit code 1 if its aim is missed.
@@ -33,6 +33,7 @@ def main() -> None:
     parser.add_argument("--hours", type=float, default=2.0, help="of the long video of --memory")
     parser.add_argument("--backbone", help="what this one costs, and nothing else")
     parser.add_argument("--weights", type=Path, help="of --backbone")
+    parser.add_argument("--flow", choices=["tvl1", "dis"], help="of --backbone i3d")
     parser.add_argument("--snippets", type=int, default=8, help="of --backbone's video")
     options = parser.parse_args()
     if options.backbone == "classic":
@@ -44,7 +45,7 @@ def main() -> None:
     cv2.setNumThreads(1)
     video = sorted((options.data / "videos").glob("train_*.mp4"))[0]
     if options.backbone:
-        return speed_of(options.backbone, options.weights, video, options.snippets)
+        return speed_of(options.backbone, options.weights, video, options.snippets, options.flow)
     if not options.worth:
         speed(video)
     if not options.speed:

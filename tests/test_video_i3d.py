@@ -153,7 +153,9 @@ def test_frames_of_another_size_are_resized(weights, small):
 def test_tv_l1_flow_gives_finite_features_and_says_so(weights, small, tmp_path):
     if not has_tvl1():
         pytest.skip("this OpenCV has no TV-L1")
-    backbone = I3D(weights=weights, device="cpu")
+    with pytest.warns(UserWarning, match="15 to 60 s of a core.*--flow dis") as told:
+        backbone = I3D(weights=weights, device="cpu")
+    assert len(told) == 1
     assert backbone.spec.preprocessing["flow"] == "tvl1"
     frames = film(8)
     quick = vectors(I3D(weights=weights, flow="dis", device="cpu"), frames)

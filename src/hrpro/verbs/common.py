@@ -20,6 +20,8 @@ def backbone_options(verb: ArgumentParser) -> None:
     backbones = "classic, i3d, hub:NAME (of transformers), or another package's (classic)"
     verb.add_argument("--backbone", metavar="NAME", help=backbones)
     verb.add_argument("--weights", metavar="PATH", help="where its weights lie, if it needs any")
+    flow = "optical flow of i3d: tvl1, as published, or dis, far faster (tvl1 where OpenCV has it)"
+    verb.add_argument("--flow", choices=["tvl1", "dis"], help=flow)
     verb.add_argument("--workers", type=PositiveInt, metavar="N", help="processes side by side (1)")
 
 

@@ -7,7 +7,7 @@ videos, a list and --out may be at URLs of any kind that fsspec opens, as with s
 
 hrpro extract my_videos --out features
 hrpro extract list.txt --out features --workers 8 --shard 2/4     on the second of four machines
-hrpro extract my_videos --out features --backbone i3d --weights i3d_weights
+hrpro extract my_videos --out features --backbone i3d --weights i3d_weights --flow dis
 hrpro extract s3://bucket/videos --out s3://bucket/features --engine ray      on all machines of a cluster
 """
 
@@ -32,6 +32,7 @@ def main(
     out: str,
     backbone: str = "classic",
     weights: str | None = None,
+    flow: str | None = None,
     workers: int | None = None,
     shard: str | None = None,
     engine: str = "local",
@@ -46,6 +47,7 @@ def main(
         out,
         backbone=backbone,
         weights=weights,
+        options=None if flow is None else {"flow": flow},
         workers=workers,
         part=shard,
         engine=engine,

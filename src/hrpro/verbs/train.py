@@ -130,6 +130,7 @@ def _extracted(
     quiet: bool,
     backbone: str = "classic",
     weights: str | None = None,
+    flow: str | None = None,
     features: str | None = None,
     workers: int = 1,
 ) -> tuple[Any, int]:
@@ -144,6 +145,14 @@ def _extracted(
         )
     clicked = clicked_videos(videos, clicks)
     folder = run / "features" if features is None else Path(features)
-    made = extract(clicked.sources, folder, backbone=backbone, weights=weights, workers=workers, quiet=quiet)
+    made = extract(
+        clicked.sources,
+        folder,
+        backbone=backbone,
+        weights=weights,
+        options=None if flow is None else {"flow": flow},
+        workers=workers,
+        quiet=quiet,
+    )
     code = tell(made, "snippets", manifest_path(folder))
     return clicked.training_set(folder, made), code

@@ -34,7 +34,7 @@ class Flow:
         if method not in METHODS:
             raise ConfigError(f"there is no optical flow {method!r}", mend=f"one of {', '.join(METHODS)}")
         if method == "tvl1" and not has_tvl1():
-            mend = "pip install opencv-contrib-python-headless, or use dis"
+            mend = "pip install opencv-contrib-python-headless, or extract all features anew with dis"
             raise ConfigError("this OpenCV has no TV-L1 optical flow", mend=mend)
         self.method = method
         if method == "tvl1":

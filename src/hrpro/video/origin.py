@@ -51,11 +51,16 @@ def choose(
     """The origin of the features that this backbone makes. Builds it, and raises what that raises."""
     name, words = _relocated(backbone, dict(options or {}), weights)
     try:
-        spec = _built(name, _canonical(words)).spec
+        network = _built(name, _canonical(words))
     except ConfigError as error:
-        if weights is not None and "unexpected keyword argument 'weights'" in error.what:
-            raise ConfigError("takes no weights", where=error.where, mend="leave --weights out") from error
+        for word in words.keys() & {"weights", "flow"}:
+            if f"unexpected keyword argument '{word}'" in error.what:
+                mend = f"leave --{word} out"
+                raise ConfigError(f"takes no {word}", where=error.where, mend=mend) from error
         raise
+    spec = network.spec
+    # Another machine might choose otherwise, and a worker would say again what was chosen.
+    words |= getattr(network, "settled", {})
     # As JSON gives it back, so that it equals what is read from a file.
     return Origin(BackboneSpec.from_dict(json.loads(json.dumps(spec.as_dict()))), name, words)
 

@@ -100,7 +100,11 @@ class BackboneSpec:
 
 
 class Backbone(Protocol):
-    """A recipe that can be run. A vector depends on its own window only, not on chunks, threads or place."""
+    """A recipe that can be run. A vector depends on its own window only, not on chunks, threads or place.
+
+    One that chooses something by what is installed may say what in ``settled``: options that ask for the same
+    again, which are kept with the features.
+    """
 
     @property
     def spec(self) -> BackboneSpec:

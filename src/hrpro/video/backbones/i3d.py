@@ -39,8 +39,8 @@ class I3D:
 
     weights: folder with ``rgb_imagenet`` and ``flow_imagenet``, each ``.pt`` or ``.safetensors``; with one of
     them there, that stream alone, 1024 values. stride: frames. flow: "auto" (TV-L1, on which the flow network
-    was trained, where OpenCV has it; else DIS), "tvl1" or "dis". batch_size: snippets at once. device: "auto"
-    or a PyTorch name. Raises ConfigError without weights, DataError for broken ones.
+    was trained, where OpenCV has it; else DIS; what it costs is said), "tvl1" or "dis". batch_size: snippets
+    at once. device: "auto" or a PyTorch name. Raises ConfigError without weights, DataError for broken ones.
     """
 
     frame_size = SHORT_SIDE
@@ -61,6 +61,7 @@ class I3D:
             name: load(path, CHANNELS[name]).to(self._device) for name, path in files.items()
         }
         self._flow = Flow(_method(flow)) if "flow" in files else None
+        self.settled = {} if self._flow is None else {"flow": self._flow.method}
         preprocessing = {"streams": list(files), "resize": SHORT_SIDE, "crop": CROP, "values": [-1, 1]}
         if self._flow is not None:
             preprocessing |= {"flow": self._flow.method, "flow bound": BOUND}
@@ -113,10 +114,16 @@ def _method(flow: str) -> str:
     if flow != "auto":
         return flow
     if has_tvl1():
+        warnings.warn(
+            "I3D: TV-L1 optical flow, as the published features have it, takes 15 to 60 s of a core for each"
+            " second of video; --flow dis (in Python flow='dis') takes under 1 s, and gives features that"
+            " do not mix with these",
+            stacklevel=3,
+        )
         return "tvl1"
     warnings.warn(
         "I3D: this OpenCV has no TV-L1 optical flow, on which the flow network was trained: DIS is taken"
-        " (opencv-contrib-python-headless has it; flow='dis' takes DIS without this line)",
+        " (opencv-contrib-python-headless has it; --flow dis, or flow='dis', takes DIS without this line)",
         stacklevel=3,
     )
     return "dis"

@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import shutil
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +17,13 @@ pytest.importorskip("cv2", reason="the extra [video] is not installed")
 
 from broken_videos import BROKEN, DAMAGED, WHOLE, broken_folder
 from clicked_films import names
-from commands import SMALL, run
+from commands import SMALL, finish, run, start, wait_for
 from hrpro.data.formats.activitynet import read_detections
 from hrpro.localizer import HRPro
 from hrpro.video.decode import frames, probe
 from hrpro.video.extract import extract
 from hrpro.video.store import read_about
+from rendered_videos import even_times, render
 
 pytest_plugins = ["command_fixtures", "clicked_films"]
 REAL = Path(__file__).resolve().parents[1].parent / "shared/data/real_untrimmed"
@@ -93,6 +95,7 @@ def test_what_is_there_already_is_kept_until_something_changes(
         return {entry["id"]: entry["state"] for entry in map(json.loads, lines)}
 
     assert states() == {"a": "done", "b": "done"}
+    capsys.readouterr()
     first = {name: (mine / name).read_bytes() for name in names(mine)}
     assert states() == {"a": "kept", "b": "kept"}
     (mine / "a.vtt").unlink()
@@ -105,6 +108,11 @@ def test_what_is_there_already_is_kept_until_something_changes(
     assert {name: (mine / name).read_bytes() for name in first} == first
     assert states("--min-score=99") == {"a": "done", "b": "done"}
     assert (mine / "a.srt").read_text() == ""
+    said = capsys.readouterr().err
+    assert said.startswith(
+        "hrpro: no action scores 99 or more, so .csv, .srt and .vtt show none: the best has "
+    )
+    assert said.count("\n") == 1
     shutil.copy(mine / "b.mp4", mine / "a.mkv")
     assert states("--min-score=99") == {"a": "done", "b": "kept"}
     (mine / "a.mkv").write_bytes(b"broken now")
@@ -112,6 +120,30 @@ def test_what_is_there_already_is_kept_until_something_changes(
     assert not [name for name in names(mine) if name.startswith("a.") and name != "a.mkv"]
     assert read_detections(mine / "detections.json").keys() == {"b"}
     capsys.readouterr()
+
+
+def test_ctrl_c_leaves_whole_files_and_the_rest_is_done_later(
+    videos: Path, taught: Path, found: Path, tmp_path: Path
+) -> None:
+    """The first video is done; the second, of two minutes, has begun."""
+    mine, out = tmp_path / "mine", tmp_path / "out"
+    mine.mkdir()
+    shutil.copy(videos / "c.mp4", mine / "a.mp4")
+    render(mine / "b.mp4", even_times(25, 120), size=(48, 32))
+    words = ("predict", "--run", taught, "--video", mine, "--out", out, "--device", "cpu", "--min-score=-9")
+    process = start(*words)
+    wait_for(out, "a.json", process)
+    process.send_signal(signal.SIGINT)
+    code, _, err = finish(process)
+    assert code == 130
+    assert err.splitlines()[-1] == "hrpro: stopped; the same command does what is left"
+    assert names(out) == ["a.csv", "a.json", "a.srt", "a.vtt", "manifest.jsonl"]
+    assert (out / "a.srt").read_bytes() == (found / "c.srt").read_bytes()
+    (mine / "b.mp4").unlink()
+    code, _, err = finish(start(*words))
+    assert code == 0
+    assert err.startswith("[1/1] a: ")
+    assert err.endswith(" actions, as before\n")
 
 
 def test_subtitles_of_others_are_not_overwritten(

@@ -39,6 +39,7 @@ VERBS = {
 GOES_ON = {
     "extract": "; the same command goes on from here",
     "train": "; the same command with --resume goes on from here",
+    "predict": "; the same command does what is left",
     "compare": "; the same command goes on from here",
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -144,6 +145,14 @@ def predict_videos(
                     found[job.id] = read_detections(local.file(".json"))[job.id]
         about = {"hrpro": hrpro.__version__, "run": run.name, "min_score": shared["min_score"]}
         write_detections(folder / f"{ALL}.json", found, external_data=about)
+    if done and not any(entry.count for entry in outcomes):
+        best = max((d.score for each in found.values() for d in each), default=None)
+        known = "there is none" if best is None else f"the best has {best:.3g}, and all are in .json"
+        warnings.warn(
+            f"no action scores {shared['min_score']:.3g} or more, so .csv, .srt and .vtt show none: {known}"
+            " (--min-score sets another threshold)",
+            stacklevel=2,
+        )
     return outcomes
 
 

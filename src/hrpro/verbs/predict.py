@@ -48,12 +48,13 @@ def main(
     video: str | None = None,
     split: str | None = None,
     device: str = "auto",
+    quiet: bool = False,
     **about: Any,
 ) -> int:
     from hrpro.runs import pick_device, predict_split
 
     if video is None:
-        only("--video", **about)
+        only("--video", quiet=quiet, **about)
         if data is None:
             raise ConfigError("predict needs --video VIDEO or --data DIR")
         count = predict_split(Path(run), Path(data), split or "test", Path(out), device)
@@ -72,5 +73,5 @@ def main(
                 "with --engine ray the backbone alone is given GPUs, by itself", where="--device"
             )
         device = "cpu"
-    found = predict_videos(run, video, out, device=str(pick_device(device)), **about)
+    found = predict_videos(run, video, out, device=str(pick_device(device)), quiet=quiet, **about)
     return tell(found, "actions", inside(out, manifest_name()))

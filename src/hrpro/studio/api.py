@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import asdict
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
@@ -12,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 
 import hrpro
 from hrpro.core.errors import HRProError
-from hrpro.studio.answers import client_of, invalid, missing, read_body
+from hrpro.studio.answers import Refused, client_of, invalid, missing, read_body
 from hrpro.studio.changes import Applied
 from hrpro.studio.checks import text
 from hrpro.studio.export import archive, export
@@ -24,6 +26,8 @@ from hrpro.studio.stream import EventStream
 
 AUTHOR = 100
 """Characters of the name that a client gives itself."""
+REMARKS = "x-hrpro-remarks"
+"""Header of an export: a JSON list of what its format leaves out or changes, percent-encoded."""
 GONE = "Its file is not in the folder any more."
 
 
@@ -71,17 +75,19 @@ def router(studio: Studio) -> APIRouter:
 
     @routes.get("/api/export")
     def export_file(format: str = "csv") -> Response:
-        with store.view() as view:
-            made = export(view, studio.project, "seconds" if format == "csv" else format)
+        try:
+            with store.view() as view:
+                made = export(view, studio.project, "seconds" if format == "csv" else format)
+        except HRProError as error:  # its mend names an option of the command, which the page has not
+            raise Refused(422, "problem", error.what) from None
         name, content = archive(made, studio.project.name)
         kind = "application/zip" if name.endswith(".zip") else "text/plain; charset=utf-8"
-        return Response(content, media_type=kind, headers={"content-disposition": _attached(name)})
+        # Beside the file, not in it: what the page tells of it, encoded as headers carry no other letters.
+        told = quote(json.dumps(made.remarks, ensure_ascii=False).encode("utf-8", "replace"))
+        headers = {"content-disposition": disposition(name, attachment=True), REMARKS: told}
+        return Response(content, media_type=kind, headers=headers)
 
     return routes
-
-
-def _attached(name: str) -> str:
-    return disposition(name, attachment=True)
 
 
 def _request(body: dict[str, Any]) -> str:

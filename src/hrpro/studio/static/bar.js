@@ -7,12 +7,16 @@ const FORMATS = [
   ["seconds", "CSV in seconds", "video_id, timestamp, label"],
   ["activitynet", "ActivityNet JSON", "segments"],
   ["lacp", "HR-Pro / LACP CSV", "clicks in frames"],
+  ["sfnet", "SF-Net text", "clicks"],
   ["via", "VIA 3 project", "clicks, segments"],
   ["label-studio", "Label Studio", "clicks, segments"],
   ["elan", "ELAN .eaf", "clicks, segments"],
   ["boris", "BORIS events", "clicks, segments"],
+  ["soccernet", "SoccerNet spotting", "clicks"],
+  ["fiftyone", "FiftyOne", "segments"],
   ["audacity", "Audacity labels", "clicks, segments"],
   ["webvtt", "WebVTT subtitles", "to look at"],
+  ["srt", "SRT subtitles", "to look at"],
 ];
 
 export function mountBar(ctx) {
@@ -60,27 +64,37 @@ export function mountBar(ctx) {
 }
 
 function showExport(ctx) {
+  const told = h("div", { class: "export-told", role: "status" });
   const row = ([format, name, note]) =>
     h(
       "li",
       {},
-      h("button", { type: "button", class: "export-row", onclick: () => save(ctx, format) }, h("strong", {}, name), h("span", { class: "muted" }, note)),
+      h("button", { type: "button", class: "export-row", onclick: () => save(format, told) }, h("strong", {}, name), h("span", { class: "muted" }, note)),
     );
   const all = h("p", { class: "muted" }, "All clicks and verified segments of the project, as they are stored now.");
-  openDialog("Export", [all, h("ul", { class: "export-list" }, FORMATS.map(row))], { narrow: true });
+  openDialog("Export", [all, told, h("ul", { class: "export-list" }, FORMATS.map(row))], { narrow: true });
 }
 
-/** Fetched first: what a format cannot hold is told here, not in a file that was not asked for. */
-async function save({ notify }, format) {
-  const answer = await fetch(`/api/export?format=${format}`).catch(() => null);
-  if (!answer?.ok) {
-    const body = await answer?.json().catch(() => null);
-    return notify(body?.message ?? "The server did not answer.", { kind: "error" });
-  }
-  const name = /filename="([^"]+)"/.exec(answer.headers.get("content-disposition") ?? "")?.[1] ?? format;
-  const link = h("a", { href: URL.createObjectURL(await answer.blob()), download: name });
+/**
+ * Fetched first: what a format cannot hold is told here, not in a file that was not asked for. And told in the dialog,
+ * which stays: a message would lie behind it, and be gone before one has read what is missing.
+ */
+async function save(format, told) {
+  const show = (...lines) => {
+    told.replaceChildren(...lines.map(([kind, words]) => h("p", { class: kind }, words)));
+    told.scrollIntoView({ block: "nearest" });
+  };
+  const fault = (words) => show(["fault", words]);
+  const answer = await fetch(`/api/export?format=${format}`, { cache: "no-store" }).catch(() => null);
+  if (!answer?.ok) return fault((await answer?.json().catch(() => null))?.message ?? "The server did not answer.");
+  const content = await answer.blob().catch(() => null);
+  if (!content) return fault("The connection broke off: nothing was saved.");
+  const header = (name) => answer.headers.get(name) ?? "";
+  const sentence = (words) => `${words[0].toUpperCase()}${words.slice(1)}.`;
+  const name = /filename\*=UTF-8''([^;]+)/.exec(header("content-disposition"))?.[1] ?? format;
+  const link = h("a", { href: URL.createObjectURL(content), download: decodeURIComponent(name) });
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
-  document.querySelector("dialog[open]")?.close();
-  notify(`Exported ${name}`, { kind: "good" });
+  const remarks = JSON.parse(decodeURIComponent(header("x-hrpro-remarks") || "[]"));
+  show(["done", `Exported ${link.download}`], ...remarks.map((words) => ["warning", sentence(words)]));
 }

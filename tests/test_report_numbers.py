@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import plotly.graph_objects as go
@@ -13,16 +14,17 @@ from hypothesis import strategies as st
 from hrpro.core.annotations import Click, Detection, Detections, Segment
 from hrpro.core.timeline import Timeline
 from hrpro.metrics.errors import KINDS, diagnose
-from hrpro.report.collect import GOOD, Result, Traces, true_tiou
+from hrpro.report.collect import GOOD, Result, Subject, Traces, true_tiou
 from hrpro.report.curves import curves
 from hrpro.report.diagnosis import errors
 from hrpro.report.precision_recall import curve, mean_curve, precision_recall
 from hrpro.report.scores import Spread, score_figure, spread
 from hrpro.report.summary import data
 from hrpro.report.table import class_table
-from hrpro.report.timelines import Strip, timeline
+from hrpro.report.timelines import LANES, Strip, timeline
 from hrpro.report.videos import pick
-from report_subjects import CLASSES, detections, result, subject
+from hrpro.report.write import sections
+from report_subjects import CLASSES, SECONDS, detections, result, subject
 
 
 @pytest.fixture(scope="module")
@@ -153,6 +155,26 @@ def test_a_timeline_draws_what_there_is() -> None:
     heights = (np.array(curve_of_run["y"]) - 2) / 0.52  # the second of three lanes stands at 2
     assert heights[1:-1] == pytest.approx(p_tc[:, 1], abs=0.002)
     assert curve_of_run["x"][1:-1] == [round(0.25 + 0.5 * t, 2) for t in range(60)]
+
+
+def test_every_class_that_occurs_is_drawn_and_of_very_many_it_is_said_which_are_not(tmp_path: Path) -> None:
+    def drawn(n: int) -> tuple[list[str], str]:
+        names = [f"class {i:02d}" for i in range(n)]
+        found = [Detection(i, i + 1, name, 0.5 + i / 1000) for i, name in enumerate(names)]
+        truth = (Segment(0, 1, names[0]),)
+        about = Subject("data", "test", {"v": SECONDS}, {}, {"v": truth})
+        run = result({"v": Detections.from_list(found, names)}, classes=names)
+        section = next(s for s in sections(about, [run], tmp_path / "r.html") if s.title == "All videos")
+        (figure,) = section.figures
+        said = "".join(part for part in section.body if isinstance(part, str))
+        return figure.layout["yaxis"]["ticktext"][:-1], said
+
+    lanes, said = drawn(13)
+    assert lanes == [f"class {i:02d}" for i in range(13)]
+    assert "not drawn" not in said
+    lanes, said = drawn(LANES + 2)
+    assert lanes == ["class 00", *(f"class {i:02d}" for i in range(3, LANES + 2))]  # true, or scored best
+    assert "2 more classes occur and are not drawn, only listed: class 01, class 02" in said
 
 
 def test_an_hour_is_drawn_by_its_peaks() -> None:

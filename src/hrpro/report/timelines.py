@@ -30,7 +30,9 @@ from hrpro.report.figure import (
     text,
 )
 
-_LANES, _SAMPLES, _NAME = 12, 2000, 22
+LANES = 40
+"""Classes that a timeline draws at the most: with more, a video is taller than anyone scrolls."""
+_SAMPLES, _NAME = 2000, 22
 _CURVE, _FOUND, _TRUE, _BAR = 0.52, 0.64, 0.84, 0.16
 
 
@@ -54,11 +56,22 @@ class Strip:
         moments += [(click.time, click.label) for click in self.clicks]
         return list(dict.fromkeys(label for _, label in sorted(moments)))
 
+    @property
+    def drawn(self) -> list[str]:
+        """Of these, LANES at the most: what is true or clicked goes first, then what scores best."""
+        if len(self.labels) <= LANES:
+            return self.labels
+        best = dict.fromkeys(self.labels, 0.0)
+        for d in self.found:
+            best[d.label] = max(best[d.label], d.score)
+        best |= {thing.label: np.inf for thing in (*self.truth, *self.clicks)}
+        first = set(sorted(self.labels, key=lambda label: -best[label])[:LANES])
+        return [label for label in self.labels if label in first]
+
 
 def timeline(strip: Strip, traces: Traces, classes: Sequence[str], name: str) -> Figure:
     """The figure ``name`` of a video; ``classes``: the columns of ``traces.activation_tc``."""
-    labels = strip.labels or [classes[int(traces.activation_tc.max(0).argmax())]]
-    labels = labels[:_LANES]
+    labels = strip.drawn or [classes[int(traces.activation_tc.max(0).argmax())]]
     foot = {label: float(len(labels) - i) for i, label in enumerate(labels)}
     data: list[Trace] = []
     for label in labels:

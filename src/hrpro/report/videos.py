@@ -109,6 +109,8 @@ def _video(
         else "no truth known"
     )
     heading = tag("h3", name_of(strip.id), id=f"video-{number}")
+    if left := [label for label in strip.labels if label not in strip.drawn]:
+        facts += f". {len(left)} more classes occur and are not drawn, only listed: {', '.join(left)}"
     score = [tag("b", f" F1 {f1:.2f}. ")] if f1 is not None else []
     parts: list[Markup | Figure] = [heading, paragraph(*score, facts, class_="facts")]
     parts.append(timeline(strip, run.traces(strip.id), run.classes, f"timeline-{number:03d}"))

@@ -32,6 +32,10 @@ def ranked(truth: Truth, found: Found) -> list[tuple[str, Detection]]:
 def interpolated_ap(hits: list[bool], n_truth: int) -> float:
     precision = [sum(hits[: i + 1]) / (i + 1) for i in range(len(hits))]
     recall = [sum(hits[: i + 1]) / n_truth for i in range(len(hits))]
+    return interpolated(precision, recall)
+
+
+def interpolated(precision: list[float], recall: list[float]) -> float:
     levels = [0.0, *recall, 1.0]
     heights = [0.0, *precision, 0.0]
     for i in range(len(heights) - 2, -1, -1):
@@ -39,24 +43,28 @@ def interpolated_ap(hits: list[bool], n_truth: int) -> float:
     return sum((levels[i] - levels[i - 1]) * heights[i] for i in range(1, len(levels)))
 
 
+Place = tuple[str, int]
+"""Video, index in video."""
+
+
 def match_class(
     truth: Truth, found: Found, label: str, threshold: float
-) -> tuple[list[bool], set[tuple[str, int]]]:
-    """Hit or not of each ranked detection of one class, and the (video, index in video) of found segments."""
-    taken: set[tuple[str, int]] = set()
-    hits: list[bool] = []
+) -> tuple[list[Place | None], set[Place]]:
+    """The segment that each ranked detection of one class finds, if any, and all found segments."""
+    taken: set[Place] = set()
+    hits: list[Place | None] = []
     for video, row in ranked(truth, found):
         if row.label != label:
             continue
         places = [i for i, segment in enumerate(truth[video]) if segment.label == label]
         overlaps = np.array([iou(row, truth[video][i]) for i in places])
-        hit = False
+        hit = None
         for best in overlaps.argsort()[::-1]:
             if overlaps[best] < threshold:
                 break
             if (video, places[best]) not in taken:
-                taken.add((video, places[best]))
-                hit = True
+                hit = (video, places[best])
+                taken.add(hit)
                 break
         hits.append(hit)
     return hits, taken
@@ -65,7 +73,9 @@ def match_class(
 def naive_ap(truth: Truth, found: Found, threshold: float) -> dict[str, float]:
     labels = [segment.label for segments in truth.values() for segment in segments]
     return {
-        label: interpolated_ap(match_class(truth, found, label, threshold)[0], labels.count(label))
+        label: interpolated_ap(
+            [hit is not None for hit in match_class(truth, found, label, threshold)[0]], labels.count(label)
+        )
         for label in sorted(set(labels))
     }
 

@@ -70,6 +70,7 @@ def test_evaluate_prints_and_writes_the_same_figures(
     assert run(*base, *files, "--tiou", "0.1,0.5", "--diagnose") == 0
     out = capsys.readouterr().out
     assert "Errors at tIoU 0.5" in out
+    assert "By length at tIoU 0.5" in out
     average = out.splitlines()[-1].removeprefix("average mAP = ")
     figures = json.loads((tmp_path / "a/e.json").read_text())
     assert f"{figures['average_mAP']:.4f}" == average

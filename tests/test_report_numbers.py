@@ -68,12 +68,18 @@ def test_the_table_of_classes_is_the_metrics_own(judged: Result) -> None:
 def test_the_errors_are_those_of_the_diagnosis(judged: Result) -> None:
     found = diagnose(judged.truth, judged.run.found, tiou=GOOD, durations=judged.subject.seconds)
     section = errors(judged)
-    profile, gain, length, coverage = section.figures
+    profile, gain, by_length, length, by_coverage, coverage = section.figures
     assert [trace["customdata"] for trace in profile.data] == found.profile.T.tolist()
     assert [trace["name"] for trace in profile.data] == list(KINDS)
     assert max(gain.data[0]["x"]) == round(100 * max(found.gain_fixed.values()), 2)
     assert [text for b in found.by_length if (text := f"{b.missed} of {b.n}")] == length.data[0]["text"]
     assert sum(int(text.split()[-1]) for text in coverage.data[0]["text"]) == found.n_truth
+    for figure, buckets in ((by_length, found.by_length), (by_coverage, found.by_relative_length)):
+        assert figure.data[0]["y"] == pytest.approx([100 * b.map_n for b in buckets], abs=0.01)
+        assert [text.partition("×")[2] for text in figure.data[0]["text"]] == [
+            f"{b.map_n / found.map_n:.2f}" for b in buckets
+        ]
+        assert figure.layout["shapes"][0]["y0"] == pytest.approx(100 * found.map_n)
 
 
 def test_auc_and_rank_correlation() -> None:
@@ -194,6 +200,6 @@ def test_all_figures_are_what_plotly_takes(judged: Result) -> None:
     for section in (precision_recall(judged), errors(judged), data(judged.subject), curves(judged.run)):
         assert section is not None
         figures += section.figures
-    assert len({figure.name for figure in figures}) == len(figures) == 13
+    assert len({figure.name for figure in figures}) == len(figures) == 15
     for figure in figures:
         go.Figure(figure.as_dict())  # raises for a name or a value that it does not know

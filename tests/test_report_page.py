@@ -257,7 +257,7 @@ def test_a_browser_opens_it_offline_in_both_schemes_and_on_paper(tmp_path: Path)
             if scheme == "dark":
                 page.pdf()  # draws all, in light, and goes back
                 page.wait_for_function("!document.querySelector('figure .plot:not(:has(.main-svg))')")
-                assert page.locator("figure").count() == 19
+                assert page.locator("figure").count() == 21
                 shown = page.locator("figure[data-name=timeline-001] .ytick text").all_text_contents()
                 assert any(word.startswith("<script>") for word in shown), shown
             assert page.evaluate("getComputedStyle(document.querySelector('.xtick text')).fill") == ink

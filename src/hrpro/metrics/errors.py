@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -25,24 +26,13 @@ import numpy as np
 from hrpro.core.annotations import Detections, Segment
 from hrpro.core.errors import ConfigError
 from hrpro.metrics.columns import Bools, Columns, Floats, Ints, Pairs, align, overlapping
-from hrpro.metrics.matching import average_precision, match
+from hrpro.metrics.matching import average_precision, partners
+from hrpro.metrics.sensitivity import Bucket, by_size, normalised_map
 
 KINDS = ("true positive", "double", "wrong label", "localisation", "confusion", "background")
 _, DOUBLE, WRONG_LABEL, LOCALISATION, CONFUSION, BACKGROUND = range(len(KINDS))
 ERRORS = range(DOUBLE, len(KINDS))
 NEAR = 0.1
-SIZES = ("XS", "S", "M", "L", "XL")
-
-
-@dataclass(frozen=True)
-class Bucket:
-    """True segments of about one length: the range (s, or share of the video), how many, how many missed."""
-
-    name: str
-    shortest: float
-    longest: float
-    n: int
-    missed: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,8 +42,8 @@ class Diagnosis:
     kinds: number of detections of each of KINDS, by name. missed, n_truth: numbers of true segments.
     profile [10, 6]: the same (columns: KINDS) for each class's ranks 1..G (row 0), G+1..2G, ..., 9G+1..10G,
     where G is the class's number of true segments; summed over classes.
-    by_length, by_relative_length: missed segments by length, quintiles XS to XL (relative to the video, for
-    the videos whose duration is known).
+    by_length, by_relative_length: missed segments and mAP_N by length, quintiles XS to XL (relative to the
+    video, for the videos whose duration is known). map_n: the mAP_N of all (see sensitivity.py).
     gain_removed: what the mAP gains if the detections of one kind are taken away.
     gain_fixed: what it gains if they are put right. A wrong label, localisation or confusion takes the label
     and boundaries of the segment it overlaps most (of its own class for localisation, of another for the
@@ -68,6 +58,7 @@ class Diagnosis:
     profile: Ints
     n_truth: int
     missed: int
+    map_n: float
     by_length: tuple[Bucket, ...]
     by_relative_length: tuple[Bucket, ...]
     gain_removed: dict[str, float]
@@ -99,18 +90,17 @@ def diagnose(
     base = judged.mean_ap()
     lengths = columns.true_segments[:, 1] - columns.true_segments[:, 0]
     of_video = np.array([(durations or {}).get(video) or np.nan for video in columns.videos], np.float64)
-    relative = lengths / of_video[columns.true_videos]
-    known = np.isfinite(relative)
-    missed = ~judged.found
+    known = judged.columns
     return Diagnosis(
         tiou=tiou,
         mean_ap=base,
         kinds=dict(zip(KINDS, np.bincount(judged.kind, minlength=len(KINDS)).tolist(), strict=True)),
         profile=judged.profile(),
         n_truth=len(lengths),
-        missed=int(np.count_nonzero(missed)),
-        by_length=_buckets(lengths, missed),
-        by_relative_length=_buckets(relative[known], missed[known]),
+        missed=int(np.count_nonzero(~judged.found)),
+        map_n=normalised_map(known, judged.partner),
+        by_length=by_size(lengths, known, judged.partner),
+        by_relative_length=by_size(lengths / of_video[columns.true_videos], known, judged.partner),
         gain_removed={KINDS[kind]: judged.without(kind) - base for kind in ERRORS},
         gain_fixed={
             **{KINDS[kind]: judged.fixed(kind) - base for kind in ERRORS},
@@ -121,13 +111,25 @@ def diagnose(
 
 @dataclass(frozen=True, eq=False)
 class _Judged:
-    """Detections and their verdict: hit, kind, target [N] (segment an error aims at, or -1); found [G]."""
+    """Detections and their verdict: partner [N] (segment that it finds, or -1), kind [N], target [N] (segment
+    that an error aims at, or -1)."""
 
     columns: Columns
-    hit: Bools
-    found: Bools
+    partner: Ints
     kind: Ints
     target: Ints
+
+    @cached_property
+    def hit(self) -> Bools:
+        """[N]"""
+        return self.partner >= 0
+
+    @cached_property
+    def found(self) -> Bools:
+        """[G]"""
+        found = np.zeros(len(self.columns.true_labels), np.bool_)
+        found[self.partner[self.hit]] = True
+        return found
 
     def mean_ap(self) -> float:
         return self._mean_ap(self.hit, self.columns.labels)
@@ -173,16 +175,16 @@ class _Judged:
 
 def _judge(columns: Columns, tiou: float) -> _Judged:
     own_class = overlapping(columns, least=tiou, same_class=True)
-    hit, found = match(own_class, (tiou,), len(columns), len(columns.true_labels))
+    partner = partners(own_class, len(columns))
     near = min(NEAR, tiou)
     pairs = overlapping(columns, least=near, same_class=False)
     same = columns.labels[pairs.detection] == columns.true_labels[pairs.truth]
     own, own_target = _best(pairs, same, len(columns))
     other, other_target = _best(pairs, ~same, len(columns))
-    conditions = [hit[:, 0], own >= tiou, other >= tiou, own >= near, other >= near]
+    conditions = [partner >= 0, own >= tiou, other >= tiou, own >= near, other >= near]
     kind = np.select(conditions, range(len(conditions)), BACKGROUND)
     aims = [kind == LOCALISATION, (kind == WRONG_LABEL) | (kind == CONFUSION)]
-    return _Judged(columns, hit[:, 0], found[:, 0], kind, np.select(aims, [own_target, other_target], -1))
+    return _Judged(columns, partner, kind, np.select(aims, [own_target, other_target], -1))
 
 
 def _best(pairs: Pairs, which: Bools, n: int) -> tuple[Floats, Ints]:
@@ -192,19 +194,3 @@ def _best(pairs: Pairs, which: Bools, n: int) -> tuple[Floats, Ints]:
     highest[detection] = pairs.tiou[which][first]
     segment[detection] = pairs.truth[which][first]
     return highest, segment
-
-
-def _buckets(lengths: Floats, missed: Bools) -> tuple[Bucket, ...]:
-    """Quintiles of ``lengths``; equal lengths share a bucket, hence some may stay empty and are left out."""
-    if not len(lengths):
-        return ()
-    # Times are sums of roundings: 1.5 s and 1.5000000000000009 s are one length.
-    lengths = np.round(lengths, 6)
-    edges = np.quantile(lengths, np.arange(1, len(SIZES)) / len(SIZES))
-    size = np.searchsorted(edges, lengths, side="left")
-    groups = [(name, size == i) for i, name in enumerate(SIZES)]
-    return tuple(
-        Bucket(name, float(lengths[g].min()), float(lengths[g].max()), int(g.sum()), int(missed[g].sum()))
-        for name, g in groups
-        if g.any()
-    )

@@ -17,7 +17,7 @@ from hrpro.data.formats.activitynet import GroundTruth, read_detections, read_gr
 from hrpro.data.formats.jsonfile import write_atomic
 from hrpro.metrics.ambiguous import read_ambiguous, without_ambiguous
 from hrpro.metrics.detection import MAPResult, mean_average_precision
-from hrpro.metrics.errors import KINDS, diagnose
+from hrpro.metrics.errors import KINDS, Diagnosis, diagnose
 from hrpro.metrics.thresholds import parse_tious
 
 
@@ -91,7 +91,7 @@ def table(result: MAPResult) -> Table:
     return view
 
 
-def diagnosis_table(
+def diagnosis_tables(
     ground_truth: str | Path,
     detections: str | Path,
     *,
@@ -100,8 +100,9 @@ def diagnosis_table(
     ambiguous: str | Path | None = None,
     drop_labels: Collection[str] = (),
     tiou: float = 0.5,
-) -> Table:
-    """What the errors at one tIoU are, and the mAP that putting each kind right would gain.
+) -> list[Table]:
+    """What the errors at one tIoU are, and the mAP that putting each kind right would gain; how well actions
+    are found by their length.
 
     The other arguments are those of ``evaluate_files``.
     """
@@ -118,4 +119,20 @@ def diagnosis_table(
         gain = found.gain_fixed.get(kind)
         view.add_row(kind, str(found.kinds[kind]), str(total[column]), "" if gain is None else f"{gain:.3f}")
     view.add_row("missed", str(found.missed), "", f"{found.gain_fixed['missed']:.3f}")
+    return [view, _by_length(found)]
+
+
+def _by_length(found: Diagnosis) -> Table:
+    title = f"By length at tIoU {found.tiou:g} (normalised mAP of all {found.map_n:.3f})"
+    view = Table(title=title, box=box.SIMPLE_HEAD)
+    for name in ("", "length", "n", "missed", "mAP_N", "relative"):
+        view.add_column(name, justify="left" if name in ("", "length") else "right")
+    parts = [(bucket, bucket.told("s")) for bucket in found.by_length]
+    parts += [(bucket, f"{bucket.told('%')} of the video") for bucket in found.by_relative_length]
+    for i, (bucket, told) in enumerate(parts):
+        if i == len(found.by_length):
+            view.add_section()
+        relative = f"{bucket.map_n / found.map_n:.2f}" if found.map_n else ""
+        missed = f"{100 * bucket.missed / bucket.n:.1f} %"
+        view.add_row(bucket.name, told, str(bucket.n), missed, f"{bucket.map_n:.3f}", relative)
     return view

@@ -31,6 +31,18 @@ def match(pairs: Pairs, tious: Sequence[float], n_detections: int, n_truth: int)
     return _unpack(hit, n_detections, len(tious)), _unpack(found, n_truth, len(tious))
 
 
+def partners(pairs: Pairs, n_detections: int) -> Ints:
+    """Which true segment each detection finds, [N] (-1: none), as ``match`` does at one threshold that all
+    ``pairs`` reach."""
+    partner = np.full(n_detections, -1)
+    found: set[int] = set()
+    for detection, truth in zip(pairs.detection.tolist(), pairs.truth.tolist(), strict=True):
+        if partner[detection] < 0 and truth not in found:
+            partner[detection] = truth
+            found.add(truth)
+    return partner
+
+
 def average_precision(hit: Bools, labels: Ints, n_truth: Ints) -> Floats:
     """Interpolated AP [C, K] of ranked detections: hit [N, K], labels [N] < C, n_truth [C] > 0.
 

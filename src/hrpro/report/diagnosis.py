@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from hrpro.metrics.errors import KINDS, Bucket, Diagnosis
+from hrpro.metrics.errors import KINDS, Diagnosis
+from hrpro.metrics.sensitivity import Bucket
 from hrpro.report.collect import Result
 from hrpro.report.figure import (
     BLUE,
@@ -33,15 +35,16 @@ def errors(result: Result) -> Section:
     found = result.diagnosis
     profile, gains = _profile(found), _gains(found)
     body: list[Markup | Figure] = [_lead(found), profile, gains, _kinds(found)]
-    pictures = (
-        ("length", "Missed by length", "s", found.by_length),
-        ("coverage", "Missed by part of the video", "", found.by_relative_length),
-    )
-    body += [_by_length(*picture) for picture in pictures if picture[3]]
+    for name, words, unit, buckets in (
+        ("length", "length", "s", found.by_length),
+        ("coverage", "part of the video", "%", found.by_relative_length),
+    ):
+        if buckets:
+            body.append(_precision_by(name, words, unit, buckets, found))
+            body.append(_missed_by(name, words, unit, buckets))
     note = "G: the number of true segments of a class. Kinds as DETAD sorts them (Alwassel et al. 2018), a"
-    note += (
-        " detection's own class first. XS to XL are quintiles of the true segments; above each bar, how many."
-    )
+    note += " detection's own class first. XS to XL are quintiles of the true segments. mAP_N: the mAP of"
+    note += " these alone, normalised so that it does not depend on how many they are; ×: relative to all."
     return Section("errors", "What goes wrong", [*body, paragraph(note, class_="note")])
 
 
@@ -122,29 +125,53 @@ def _kinds(found: Diagnosis) -> Markup:
     return table(header, rows, caption=f"Kinds of detections at tIoU {found.tiou:g}")
 
 
-def _by_length(name: str, title: str, unit: str, buckets: Sequence[Bucket]) -> Figure:
-    names = [f"{b.name}<br>{_range(b, unit)}" for b in buckets]
+def _precision_by(name: str, words: str, unit: str, buckets: Sequence[Bucket], found: Diagnosis) -> Figure:
+    """DETAD's sensitivity: mAP_N of each size, and the line of all."""
+    whole, values = 100 * found.map_n, [100 * b.map_n for b in buckets]
+    told = [f"{value:.1f}" + (f"<br>×{value / whole:.2f}" if whole else "") for value in values]
+    line = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": whole, "y1": whole}
+    line["line"] = {"color": RED, "width": 1.5, "dash": "dash"}
+    label = {"xref": "paper", "x": 1, "xanchor": "right", "y": whole, "yanchor": "bottom", "showarrow": False}
+    label |= {"text": f"all {whole:.1f}", "font": {"color": RED, "size": 12}}
+    more = {"shapes": [line], "annotations": [label]}
+    title, top = f"mAP_N by {words}, at tIoU {found.tiou:g}", max(*values, whole)
+    about = f"Normalised mAP of true segments by their {name}, against that of all, {whole:.1f}."
+    shown = (values, told, "mAP_N, %", GREEN, max(top * 1.3, 5))
+    return _bars(f"map-by-{name}", title, about, buckets, unit, *shown, **more)
+
+
+def _missed_by(name: str, words: str, unit: str, buckets: Sequence[Bucket]) -> Figure:
+    values = [100 * b.missed / b.n for b in buckets]
+    told = [f"{b.missed} of {b.n}" for b in buckets]
+    about = f"Share of true segments that are missed, by their {name}."
+    shown = (values, told, "% missed", BLUE, max(max(values) * 1.2, 5))
+    return _bars(f"missed-by-{name}", f"Missed by {words}", about, buckets, unit, *shown)
+
+
+def _bars(
+    name: str,
+    title: str,
+    about: str,
+    buckets: Sequence[Bucket],
+    unit: str,
+    values: Sequence[float],
+    told: Sequence[str],
+    of: str,
+    colour: str,
+    top: float,
+    **more: Any,
+) -> Figure:
     bars: Trace = {
         "type": "bar",
         "x": list(range(len(buckets))),
-        "y": rounded([100 * b.missed / b.n for b in buckets], 2),
-        "text": [f"{b.missed} of {b.n}" for b in buckets],
+        "y": rounded(values, 2),
+        "text": told,
         "textposition": "outside",
         "cliponaxis": False,
-        "marker": {"color": BLUE},
+        "marker": {"color": colour},
         "hovertemplate": "%{y:.1f} %<extra></extra>",
     }
-    top = max(100 * b.missed / b.n for b in buckets)
-    axes = {
-        "xaxis": {**named_axis(names), "ticktext": names},
-        "yaxis": axis("% missed", range=[0, max(top * 1.2, 5)]),
-    }
-    made = layout(title, width=HALF, height=320, showlegend=False, **axes)
-    about = f"Share of true segments that are missed, by their {name}."
-    return Figure(f"missed-by-{name}", title, about, [bars], made)
-
-
-def _range(bucket: Bucket, unit: str) -> str:
-    if unit:
-        return f"{bucket.shortest:.3g}–{bucket.longest:.3g} {unit}"
-    return f"{100 * bucket.shortest:.2g}–{100 * bucket.longest:.2g} %"
+    names = [f"{b.name}<br>{b.told(unit)}" for b in buckets]
+    axes = {"xaxis": {**named_axis(names), "ticktext": names}, "yaxis": axis(of, range=[0, top])}
+    made = layout(title, width=HALF, height=320, showlegend=False, **axes, **more)
+    return Figure(name, title, about, [bars], made)

@@ -26,7 +26,11 @@ def add_options(verb: ArgumentParser) -> None:
     own("--tiou", metavar="RANGE", help="start:stop:step, or numbers with commas between (0.1:0.7:0.1)")
     own("--json", metavar="FILE", help="write the figures there too")
     own("--csv", metavar="FILE", help="write the table there too")
-    own("--diagnose", action="store_true", help="also count the kinds of errors at tIoU 0.5")
+    own(
+        "--diagnose",
+        action="store_true",
+        help="also the kinds of errors at tIoU 0.5, and what is found by length",
+    )
 
 
 def main(
@@ -40,14 +44,15 @@ def main(
 ) -> int:
     from rich.console import Console
 
-    from hrpro.metrics.files import diagnosis_table, evaluate_files, table
+    from hrpro.metrics.files import diagnosis_tables, evaluate_files, table
 
     which = listed(which)
     result = evaluate_files(ground_truth, detections, **which, tiou=tiou, json_file=json, csv_file=csv)
     console = Console()
     console.print(table(result))
     if diagnose:
-        console.print(diagnosis_table(ground_truth, detections, **which))
+        for one in diagnosis_tables(ground_truth, detections, **which):
+            console.print(one)
     for remark in result.coverage.remarks():
         console.print(remark, highlight=False, markup=False)
     print(f"average mAP = {result.average():.4f}")

@@ -49,7 +49,7 @@ def test_the_address_with_the_token_becomes_a_cookie_and_leaves_the_address(lock
     assert answer.headers["referrer-policy"] == "no-referrer"
     assert answer.headers["cache-control"] == "no-store"
     cookie, *marks = [part.strip() for part in answer.headers["set-cookie"].split(";")]
-    assert set(marks) == {"Path=/", "HttpOnly", "SameSite=Strict"}
+    assert set(marks) == {"Path=/", "HttpOnly", "SameSite=Lax"}
     assert locked.get("/api/project", f"Cookie: {cookie}").status == 200
     assert TOKEN.encode() not in answer.body
 
@@ -69,6 +69,15 @@ def test_a_cookie_does_not_make_a_foreign_page_ours(locked: Site) -> None:
     for line in ("Origin: http://evil.example", "X: y"):
         assert locked.post("/api/ops", json.dumps(OPS).encode(), *own, line, plain=True).status == 403
     assert locked.get("/api/project", cookie, host=f"evil.example:{locked.port}").status == 421
+
+
+def test_a_link_with_a_cookie_opens_the_page_and_nothing_else(locked: Site) -> None:
+    """As a browser follows one over plain HTTP from another machine, where it says no Sec-Fetch."""
+    link = [f"Cookie: {locked.door.cookie}={TOKEN}", "Accept: text/html,application/xhtml+xml,*/*;q=0.8"]
+    assert locked.get("/", *link).status == 200
+    for target in ("/api/export", "/api/project", "/media?id=one", "/thumb?id=one&t=0", "/static/main.js"):
+        assert locked.get(target, *link).status == 403, target
+        assert locked.get(target, link[0], "Accept: */*").status == 200, target  # as the page asks
 
 
 @pytest.mark.parametrize(

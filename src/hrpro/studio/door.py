@@ -70,12 +70,17 @@ class Door:
         return self.token is not None and hmac.compare_digest(token.encode(), self.token.encode())
 
     def cookie_for(self, token: str) -> str | None:
-        """Set-Cookie for who gave ``token`` in the address; None: wrong. Any does where none is needed."""
+        """Set-Cookie for who gave ``token`` in the address; None: wrong. Any does where none is needed.
+
+        Lax, not Strict: the address is opened from a mail or a chat, and what a link elsewhere opens gets no
+        Strict cookie, not even that of the redirection before it. A Lax one comes with such a link, and with
+        no other request that another site sets off; security.py lets links open the page alone.
+        """
         if self.token is None:
             return ""
         if not self.fits(token):
             return None
-        return f"{self.cookie}={self.token}; Path=/; HttpOnly; SameSite=Strict"
+        return f"{self.cookie}={self.token}; Path=/; HttpOnly; SameSite=Lax"
 
     def tokens_in(self, headers: dict[bytes, bytes]) -> list[str]:
         """What a request offers as one: in its Authorization, in its cookies."""

@@ -117,6 +117,10 @@ class Guard:
         )
         if site not in (None, b"same-origin", b"none") and not opened:
             raise Denied(403, "origin", "only the studio's own page may ask for this")
+        # Over plain HTTP from another machine no browser says Sec-Fetch: what asks for HTML follows a link.
+        link = site is None and b"cookie" in headers and b"text/html" in headers.get(b"accept", b"").lower()
+        if link and scope["path"] != "/":
+            raise Denied(403, "origin", "only the studio's own page may ask for this")
 
     async def _check_token(self, scope: Scope, headers: dict[bytes, bytes], answer: _Answer) -> bool:
         """Whether that answered the request: the page was opened with ?token=, which now is in a cookie."""
@@ -173,8 +177,10 @@ class _Answer:
         await self({"type": "http.response.body", "body": body})
 
     async def refuse(self, denied: Denied) -> None:
-        body = json.dumps({"error": denied.error, "message": denied.message}).encode()
-        await self.whole(denied.status, body, {"content-type": "application/json", **denied.headers})
+        body, kind = json.dumps({"error": denied.error, "message": denied.message}), "application/json"
+        if self.scope["path"] == "/":  # people look at this one
+            body, kind = f"hrpro studio: {denied.message}\n", "text/plain; charset=utf-8"
+        await self.whole(denied.status, body.encode(), {"content-type": kind, **denied.headers})
 
 
 _SAFE_LINES = [(name.encode(), value.encode()) for name, value in SAFE.items()]

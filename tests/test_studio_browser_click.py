@@ -105,6 +105,49 @@ def test_the_undo_of_a_deletion_goes_with_the_next_edit(page: Any, server: Serve
     expect(offer).to_have_count(0)
 
 
+def test_the_undo_of_a_deletion_takes_back_nothing_done_in_another_tab(page: Any, server: Server) -> None:
+    """Tabs of one browser are one person, with one history."""
+    page.complaints.allow("409")
+    ready(page)
+    add_classes(page, "jump")
+    for seconds in (2, 5):
+        click_at(page, "1", seconds)
+    see(page, "jump at 2 s", "jump at 5 s")
+    page.keyboard.press("Delete")
+    see(page, "jump at 2 s")
+    offer = page.locator(".toast", has_text="Deleted").get_by_role("button", name="Undo")
+    offer.hover()  # as long as the pointer is there, no time takes it away
+    other = page.context.new_page()
+    other.goto(server.url)
+    ready(other)
+    click_at(other, "1", 8)
+    see(other, "jump at 2 s", "jump at 8 s")
+    see(page, "jump at 2 s", "jump at 8 s")
+    offer.click()
+    page.get_by_text("Something else was done since").first.wait_for()
+    see(page, "jump at 2 s", "jump at 8 s")
+
+
+def test_a_deletion_that_was_refused_offers_no_undo(page: Any, server: Server) -> None:
+    page.complaints.allow("409")
+    ready(page)
+    add_classes(page, "jump")
+    click_at(page, "1", 2)
+    see(page, "jump at 2 s")
+    (click,) = server.clicks(VIDEO)
+    moved = {"op": "move_click", "id": click["id"], "version": click["version"], "time": 6.0}
+
+    def overtaken(route: Any) -> None:
+        server.ops(moved)
+        route.continue_()
+
+    page.route("**/api/ops", overtaken, times=1)
+    page.keyboard.press("Delete")
+    page.get_by_text("somebody else changed this").first.wait_for()
+    see(page, "jump at 6 s")
+    expect(page.locator(".toast", has_text="Deleted")).to_have_count(0)
+
+
 def test_a_dragged_click_moves_and_escape_leaves_it(page: Any, server: Server) -> None:
     ready(page)
     add_classes(page, "jump")

@@ -308,6 +308,32 @@ def test_a_message_offers_no_undo_of_what_came_after_it(page: Any, trained: Serv
     expect(page.locator("#toasts .toast", has_text="Accepted")).to_have_count(0)
 
 
+def test_an_answer_that_comes_after_a_later_edit_offers_no_undo(page: Any, trained: Server) -> None:
+    waiting: list[Any] = []
+
+    def hold(route: Any) -> None:
+        if waiting:
+            route.continue_()
+        else:
+            waiting.append(route)
+
+    page.get_by_text("Accept the certain ones").click()
+    page.locator("#bulk-limit").fill("100")
+    button = page.locator(".review-bulk").get_by_role("button", name=re.compile("Accept [0-9]+…"))
+    button.click()
+    page.route("**/api/ops", hold)
+    page.get_by_role("dialog").get_by_role("button", name=re.compile("Accept [0-9]+")).click()
+    until(page, "() => document.getElementById('saved').textContent === 'Storing …'")
+    clicks = len(stored(trained, "clicks"))
+    page.keyboard.press("1")  # waits behind it
+    assert len(stored(trained, "clicks")) == clicks
+    waiting[0].continue_()
+    done = page.locator("#toasts .toast", has_text=re.compile("Accepted [0-9]+ predictions"))
+    expect(done).to_have_count(1)
+    expect(done.get_by_role("button", name="Undo")).to_have_count(0)
+    expect(page.locator("#saved")).to_have_text("All stored")
+
+
 def test_fingers_on_a_tablet(open_page: Callable[..., Any], trained: Server) -> None:
     page = open_page(trained.url, viewport={"width": 820, "height": 1180}, has_touch=True)
     total = trained.get("/api/review")["total"]

@@ -219,6 +219,20 @@ def test_undo_is_refused_even_if_the_other_put_it_back_as_it_was(store: Store) -
         store.undo("me", new_id())
 
 
+def test_undo_of_one_action_takes_back_no_later_one(store: Store) -> None:
+    first = store.apply("me", new_id(), [add_click("k2")])
+    second = store.apply("me", new_id(), [add_click("k3")])
+    store.apply("you", new_id(), [add_click("k4")])
+    with pytest.raises(Refused, match="Something else was done since") as said:
+        store.undo("me", "u1", first.revision)
+    assert (said.value.status, said.value.error) == (409, "later")
+    with pytest.raises(Refused, match="Something else was done since"):
+        store.undo("me", "u1", first.revision)  # the same request, once more
+    assert store.undo("me", new_id(), second.revision).label == second.label
+    assert store.undo("me", new_id(), first.revision).label == first.label  # it was not set aside
+    assert {click["id"] for click in store.clicks()} == {"k1", "k4"}
+
+
 def test_undo_leaves_no_click_without_its_class(store: Store) -> None:
     store.apply("me", new_id(), [add_class("c2", "run")])
     store.apply("you", new_id(), [add_click("k2", label="c2")])

@@ -60,7 +60,10 @@ def router(studio: Studio) -> APIRouter:
     @routes.post("/api/undo")
     async def undo(request: Request) -> Response:
         client, body = client_of(request), await read_body(request)
-        return _told(await run_in_threadpool(store.undo, client, _request(body)))
+        of = body.get("of")
+        if of is not None and (type(of) is not int or of < 1):
+            raise invalid("'of' must be the revision that the action to undo was answered with.")
+        return _told(await run_in_threadpool(store.undo, client, _request(body), of))
 
     @routes.post("/api/redo")
     async def redo(request: Request) -> Response:

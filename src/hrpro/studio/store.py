@@ -60,20 +60,23 @@ class Store:
 
         return self._transact(client, request, work)
 
-    def undo(self, client: str, request: str) -> Applied:
-        """Take the client's latest action back. Raises Refused: 404 nothing there, 409 changed by others."""
-        return self._step(client, request, "undo")
+    def undo(self, client: str, request: str, of: int | None = None) -> Applied:
+        """Take the client's latest action back; ``of``: if it is the one whose answer had this revision.
+
+        Raises Refused: 404 nothing there, 409 changed by others, or not the one meant.
+        """
+        return self._step(client, request, "undo", of)
 
     def redo(self, client: str, request: str) -> Applied:
         """Do again what the client undid last. Raises Refused as ``undo`` does."""
         return self._step(client, request, "redo")
 
-    def _step(self, client: str, request: str, direction: undo.Direction) -> Applied:
+    def _step(self, client: str, request: str, direction: undo.Direction, of: int | None = None) -> Applied:
         return self._transact(
             client,
             request,
-            lambda batch: undo.take(batch, direction),
-            lambda db: undo.set_aside(db, client, direction),
+            lambda batch: undo.take(batch, direction, of),
+            lambda db: undo.set_aside(db, client, direction, of),
         )
 
     def imported(self) -> bool:

@@ -38,12 +38,18 @@ def _next(db: sqlite3.Connection, client: str, direction: Direction) -> tuple[in
     ).fetchone()
 
 
-def take(batch: Batch, direction: Direction) -> str:
-    """Take the client's latest action back, or do again what it undid last; the action's label."""
+def take(batch: Batch, direction: Direction, of: int | None = None) -> str:
+    """Take the client's latest action back, or do again what it undid last; the action's label.
+
+    of: only if that action left this revision behind: whoever names one means none that came later.
+    """
     action = _next(batch.db, batch.client, direction)
     if action is None:
         raise Refused(404, "nothing", f"There is nothing to {direction}.")
     number, label, text, revision = action
+    if of not in (None, revision):
+        message = f"Something else was done since; undo now would take back {label!r} first."
+        raise Refused(409, "later", message)
     steps = [Step(**step) for step in json.loads(text)]
     if direction == "undo":
         steps = [Step(step.kind, step.id, step.after, step.before) for step in reversed(steps)]
@@ -58,9 +64,10 @@ def take(batch: Batch, direction: Direction) -> str:
     return label
 
 
-def set_aside(db: sqlite3.Connection, client: str, direction: Direction) -> None:
+def set_aside(db: sqlite3.Connection, client: str, direction: Direction, of: int | None = None) -> None:
     """Leave out the action that ``take`` was refused for."""
-    if action := _next(db, client, direction):
+    action = _next(db, client, direction)
+    if action is not None and of in (None, action[3]):
         db.execute("UPDATE actions SET state = 'aside' WHERE number = ?", (action[0],))
 
 

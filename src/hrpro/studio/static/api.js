@@ -36,7 +36,8 @@ export function createApi(state) {
     post,
     /** Store edits (one transaction). Resolves to {revision, changed} once stored; rejects with Refused. */
     ops: (...ops) => queue.put("ops", ops.flat()),
-    undo: () => queue.put("undo"),
+    /** of: the revision an edit was answered with: nothing but that edit is taken back. Without it, the latest. */
+    undo: (of) => queue.put("undo", undefined, of),
     redo: () => queue.put("redo"),
     /** Send what a reload had left waiting. */
     resume: () => queue.work(),

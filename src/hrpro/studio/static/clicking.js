@@ -54,9 +54,11 @@ export function createClicking(ctx) {
     const others = all().filter((one) => one.id !== id);
     const next = others.find((one) => one.time >= click.time) ?? others.at(-1);
     state.set("selection", next ? { kind: "click", id: next.id } : null);
-    store({ op: "delete_click", id });
+    const stored = api.ops({ op: "delete_click", id });
     const words = `Deleted ${className(state, click.class)} at ${spokenTime(click.time)}`;
-    notify(words, { key: "click", passing: true, action: { label: "Undo", run: () => history("undo") } });
+    const undo = () => stored.then(({ revision }) => history("undo", revision), () => {});
+    const unsay = notify(words, { key: "click", passing: true, action: { label: "Undo", run: undo } });
+    stored.catch(unsay); // banner.js tells why it is still there
   }
 
   /** Select the click before or after the playhead and go there. */
@@ -81,10 +83,10 @@ export function createClicking(ctx) {
     announce(`${className(state, click.class)} at ${spokenTime(click.time)}`);
   }
 
-  /** which: "undo" or "redo" */
-  async function history(which) {
+  /** which: "undo" or "redo". of: the revision of the only edit that is to be undone; see api.js */
+  async function history(which, of) {
     try {
-      const { label, changed } = await api[which]();
+      const { label, changed } = await api[which](of);
       const word = which === "undo" ? "Undone" : "Redone";
       notify(`${word}: ${label}`, { key: "click", seconds: 3 });
       showChanged(changed);

@@ -1,7 +1,7 @@
 /**
  * The queue of edits: one request at a time, in order, sent again with the same id until the server has answered.
  *
- * What waits is in state "pending" ([{request, kind, ops}]) and in sessionStorage, so a reload loses nothing.
+ * What waits is in state "pending" ([{request, kind, ops, of}]) and in sessionStorage, so a reload loses nothing.
  * An op without `version` gets the one the user saw; if an edit of the same thing of ours waits before it, the one
  * that this leaves behind. Anyone else's change in between is therefore a conflict, never overwritten.
  */
@@ -36,8 +36,8 @@ export function createQueue(state, send) {
   let busy = false;
   restore();
 
-  function put(kind, ops) {
-    const entry = { request: newId(), kind, ops: ops?.map((op) => seen(op)) };
+  function put(kind, ops, of) {
+    const entry = { request: newId(), kind, ops: ops?.map((op) => seen(op)), of };
     const promise = new Promise((resolve, reject) => promises.set(entry.request, { resolve, reject }));
     state.emit("edit", entry);
     promise.catch(() => {}); // those who care hold the promise; a refusal is shown by `refused` in any case
@@ -76,7 +76,7 @@ export function createQueue(state, send) {
     const ops = entry.ops?.map((op) =>
       op.version === "after" ? { ...op, version: left.get(op.id) ?? heldVersion(op) } : op,
     );
-    const body = ops ? { request: entry.request, ops } : { request: entry.request };
+    const body = { request: entry.request, ops, of: entry.of }; // what is undefined is not sent
     for (let attempt = 0; ; attempt++) {
       try {
         return await send(`/api/${entry.kind}`, body);

@@ -129,11 +129,11 @@ export function mountReview(root, ctx) {
       if (queue.at !== item.id && item.verdict === null && queue.place(item.id) < 0) return;
       try {
         const facts = await factsOf(ctx, item.video, item.run);
-        await api.ops(operations(item, draft, facts));
+        const { revision } = await api.ops(operations(item, draft, facts));
         card.forget(item.id);
         const name = className(state, draft?.class ?? item.class);
-        // What was asked for meanwhile is what an undo would take back.
-        const undo = state.get("pending").length ? undefined : { label: "Undo", run: () => ctx.clicking.history("undo").then(() => queue.read()) };
+        // What was asked for meanwhile would have to be undone first.
+        const undo = state.get("pending").length ? undefined : { label: "Undo", run: () => ctx.clicking.history("undo", revision).then(() => queue.read()) };
         notify(`${draft && word === "Accepted" ? "Corrected" : word}: ${name} at ${spokenTime(item.start)}`, { kind: "good", key: "review", seconds: 4, passing: true, action: undo });
         leave(item);
       } catch (error) {

@@ -74,16 +74,15 @@ export function mountBulk(root, ctx, queue) {
   async function accept(chosen) {
     button.disabled = true;
     const requests = chunks(await operations(chosen));
-    let stored = 0;
+    const stored = []; // revisions
+    // What was asked for meanwhile would have to be undone first.
+    const offer = () => (state.get("pending").length || !stored.length ? undefined : { label: "Undo", run: () => undo(stored) });
     try {
-      for (const items of requests) {
-        await api.ops(items.flat());
-        stored += 1;
-      }
+      for (const items of requests) stored.push((await api.ops(items.flat())).revision);
       const text = `Accepted ${chosen.length} predictions.`;
-      notify(text, { kind: "good", key: "review", seconds: 20, passing: true, action: { label: "Undo", run: () => undo(stored) } });
+      notify(text, { kind: "good", key: "review", seconds: 20, passing: true, action: offer() });
     } catch (error) {
-      if (stored) notify(`Only a part was accepted: ${error.message}`, { kind: "error", key: "review", passing: true, action: { label: "Undo", run: () => undo(stored) } });
+      if (stored.length) notify(`Only a part was accepted: ${error.message}`, { kind: "error", key: "review", passing: true, action: offer() });
     }
     queue.read();
     count();
@@ -103,9 +102,9 @@ export function mountBulk(root, ctx, queue) {
     return all;
   }
 
-  async function undo(requests) {
+  async function undo(revisions) {
     try {
-      for (let index = 0; index < requests; index++) await api.undo();
+      for (const revision of revisions.reverse()) await api.undo(revision);
       notify("Taken back.", { key: "review", seconds: 4 });
     } catch (error) {
       notify(error.message, { kind: "error", key: "review" });

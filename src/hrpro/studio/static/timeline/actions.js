@@ -10,11 +10,11 @@ export function createActions(ctx, view) {
 
   function select(kind, item) {
     if (kind === "click") return ctx.clicking.select(item.id);
-    state.set("selection", { kind, id: item.id });
+    state.set("selection", kind === "truth" ? null : { kind, id: item.id });
     ctx.player.pause();
     ctx.player.seek(item.start);
     view.reveal(item.start);
-    ctx.announce(`${className(state, item.class)} from ${spokenTime(item.start)} to ${spokenTime(item.end)}`);
+    ctx.announce(`${item.label ?? className(state, item.class)} from ${spokenTime(item.start)} to ${spokenTime(item.end)}`);
   }
 
   /** Move a click, or an edge of a segment, by so many pictures. */

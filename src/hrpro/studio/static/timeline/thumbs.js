@@ -8,11 +8,13 @@ const NARROW = 0.7; // of a picture's width, that a tile may be
 const AT_ONCE = 3;
 const KEPT = 300;
 const REST_MS = 140;
+const AGAIN_MS = [1000, 4000, 15_000, 60_000]; // after the first, second, ... time that a picture did not come
 
 /** @param changed called when another picture has arrived */
 export function createThumbs(changed) {
   let video = null;
-  let pictures = new Map(); // time -> {image, ready, failed}
+  let pictures = new Map(); // time -> {image, ready}
+  let failed = new Map(); // time -> how often it did not come
   let running = 0;
   let timer = null;
   let wanted = [];
@@ -20,6 +22,7 @@ export function createThumbs(changed) {
   function open(next) {
     video = next;
     pictures = new Map();
+    failed = new Map();
     wanted = [];
   }
 
@@ -64,8 +67,7 @@ export function createThumbs(changed) {
 
   function fetchOne(time) {
     if (pictures.has(time)) return;
-    const mine = video;
-    const held = pictures;
+    const [mine, held, failures] = [video, pictures, failed];
     const image = new Image();
     const entry = { image, ready: false };
     held.set(time, entry);
@@ -77,7 +79,14 @@ export function createThumbs(changed) {
         entry.ready = true;
         if (mine === video) changed();
       })
-      .catch(() => {})
+      .catch(() => {
+        const before = failures.get(time) ?? 0;
+        failures.set(time, before + 1);
+        setTimeout(() => {
+          if (held.get(time) === entry) held.delete(time);
+          if (mine === video) changed();
+        }, AGAIN_MS[Math.min(before, AGAIN_MS.length - 1)]);
+      })
       .finally(() => {
         running--;
         if (held.size > KEPT) held.delete(held.keys().next().value);

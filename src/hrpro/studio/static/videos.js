@@ -24,9 +24,10 @@ export function mountVideos(ctx) {
     badge(video.clicks ? "accent" : "", String(video.clicks), "clicks");
     badges[0].prepend(h("i", { class: "pin", "aria-hidden": "true" }));
     badges[0].append(h("span", { class: "unseen" }, video.clicks === 1 ? " click" : " clicks"));
-    if (video.features) badge("", "features", "Features are extracted");
-    if (video.predicted) badge("", `${video.reviewed} / ${video.predicted}`, "predicted segments reviewed");
-    if (video.predicted && video.reviewed >= video.predicted) badge("good", "reviewed", "All predicted segments are reviewed");
+    // Predictions tell of the features that they were made from.
+    if (!video.predicted && video.features) badge("", "features", "Features are extracted");
+    if (video.predicted && video.reviewed >= video.predicted) badge("good", "reviewed", `All ${video.predicted} predicted segments are reviewed`);
+    else if (video.predicted) badge("", `${video.reviewed}/${video.predicted} reviewed`, `${video.reviewed} of ${video.predicted} predicted segments are reviewed`);
     if (video.problem) badge("warn", "problem", video.problem);
     const picture = h("span", { class: "video-thumb" }, icon(video.media || video.thumbs ? "film" : "wave"));
     if (video.thumbs) {

@@ -131,13 +131,11 @@ def _precision_by(name: str, words: str, unit: str, buckets: Sequence[Bucket], f
     told = [f"{value:.1f}" + (f"<br>×{value / whole:.2f}" if whole else "") for value in values]
     line = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": whole, "y1": whole}
     line["line"] = {"color": RED, "width": 1.5, "dash": "dash"}
-    label = {"xref": "paper", "x": 1, "xanchor": "right", "y": whole, "yanchor": "bottom", "showarrow": False}
-    label |= {"text": f"all {whole:.1f}", "font": {"color": RED, "size": 12}}
-    more = {"shapes": [line], "annotations": [label]}
-    title, top = f"mAP_N by {words}, at tIoU {found.tiou:g}", max(*values, whole)
+    # The line's value stands in the title: beside the line it would lie on a bar.
+    title, top = f"mAP_N by {words}, at tIoU {found.tiou:g} (line: all, {whole:.1f})", max(*values, whole)
     about = f"Normalised mAP of true segments by their {name}, against that of all, {whole:.1f}."
     shown = (values, told, "mAP_N, %", GREEN, max(top * 1.3, 5))
-    return _bars(f"map-by-{name}", title, about, buckets, unit, *shown, **more)
+    return _bars(f"map-by-{name}", title, about, buckets, unit, *shown, shapes=[line])
 
 
 def _missed_by(name: str, words: str, unit: str, buckets: Sequence[Bucket]) -> Figure:
@@ -172,6 +170,7 @@ def _bars(
         "hovertemplate": "%{y:.1f} %<extra></extra>",
     }
     names = [f"{b.name}<br>{b.told(unit)}" for b in buckets]
-    axes = {"xaxis": {**named_axis(names), "ticktext": names}, "yaxis": axis(of, range=[0, top])}
+    ticks = {"tickvals": list(range(0, 101, 20))} if top > 100 else {}  # room for words is no share
+    axes = {"xaxis": {**named_axis(names), "ticktext": names}, "yaxis": axis(of, range=[0, top], **ticks)}
     made = layout(title, width=HALF, height=320, showlegend=False, **axes, **more)
     return Figure(name, title, about, [bars], made)

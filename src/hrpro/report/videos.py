@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from hrpro.core.annotations import Detection, Detections
+from hrpro.data.formats.neutral import counted
 from hrpro.report.collect import GOOD, Result, RunResult, Subject
 from hrpro.report.figure import Figure, Section
 from hrpro.report.markup import Markup, joined, name_of, paragraph, table, tag
@@ -99,12 +100,12 @@ def _video(
 ) -> list[Markup | Figure]:
     right = "" if strip.right is None else f"{sum(strip.right)} right, "
     facts = (
-        f"{strip.seconds:.1f} s; {len(strip.found)} predictions: {right}"
+        f"{strip.seconds:.1f} s; {counted(len(strip.found), 'prediction')}: {right}"
         if strip.found
         else (f"{strip.seconds:.1f} s; no predictions to show: ")
     )
     facts += (
-        f"{len(strip.truth)} true segments, {sum(strip.missed)} missed"
+        f"{counted(len(strip.truth), 'true segment')}, {sum(strip.missed)} missed"
         if f1 is not None
         else "no truth known"
     )

@@ -21,7 +21,9 @@ SOURCES = sorted((ROOT / "src/hrpro").rglob("*.py"))
 # Each room's floor; a module imports from its own floor or those below.
 FLOORS = {"core": 1, "data": 2, "metrics": 2, "proposals": 2, "training": 2, "snippet": 3, "instance": 3}
 FLOORS |= dict.fromkeys(("config", "settings", "model_file", "model_folder", "localizer", "runs", "demo"), 4)
-FLOORS |= dict.fromkeys(("calibration", "videos", "predictions", "convert", "reports", "report_data"), 4)
+FLOORS |= dict.fromkeys(
+    ("calibration", "halves", "trust", "videos", "predictions", "convert", "reports", "report_data"), 4
+)
 FLOORS |= {"methods": 2, "peers": 3, "boundaries": 3, "views": 4, "harness": 4}
 FLOORS |= {"video": 3, "report": 3, "studio": 5, "verbs": 6, "cli": 6, "__main__": 6}
 

@@ -26,6 +26,7 @@ TEXTS_AND_FAULTS = {
     "sigma: 1": "sigma: there is no such setting (did you mean 'suppress.sigma'?)",
     "zebra: 1": "zebra: there is no such setting",
     "snippet.lrr: 1": "snippet.lrr: there is no such setting (did you mean 'snippet.lr'?)",
+    "instance.completeness_weight: x": "instance.completeness_weight: must be float or 'judged', not x",
     "snippet: {lr: {x: 1}}": "snippet.lr: must be float, not {'x': 1}",
     "snippet: {class_path: os.system}": "snippet.class_path: there is no such setting",
     "1: 2": "1: there is no such setting",

@@ -121,7 +121,7 @@ class HRPro:
         if config.stages > 1:
             views = StageOneViews(snippet, training_set, config, model.offset)
             model.instance = InstanceStage.fit(training_set.classes, views, config.instance, **kept)
-            if config.instance.completeness_weight is None:
+            if config.instance.completeness_weight == "judged":
                 halves = halves or Halves(training_set, config.snippet, **kept)
                 model.weighed = weigh(model, views.names, views.pools, halves)
                 weight = best_weight(model.weighed)
@@ -171,7 +171,7 @@ class HRPro:
         if not np.isfinite(scores.activation_tc).all():
             mend = "look for values far beyond those it was trained on"
             raise NonFiniteError("the network's scores overflow on these features", mend=mend)
-        return self.ranked(*self.read(features_td, scores), self._config().instance.completeness_weight or 0)
+        return self.ranked(*self.read(features_td, scores), self._config().instance.weight)
 
     def read(
         self, features_td: NDArray[np.float32], scores: SnippetScores

@@ -122,6 +122,9 @@ def _typed(key: str, value: Any, where: str) -> Any:
         fault = str(error).partition(":\n")[2].strip()
         theirs = r"Expected a (?:<class '(\w+)'>|typing\.)(.*)\. Got value: ?"
         fault = re.sub(theirs, r"must be \1\2, not ", fault)
+        if either := re.search(r"Subtypes: \[(.*)\]\s+Errors:", fault, re.DOTALL):
+            kinds = re.sub(r"<class '(\w+)'>|typing\.Literal\[(.*?)\]", r"\1\2", either[1])
+            fault = f"must be {kinds.replace(', ', ' or ')}, not {value}"
         raise ConfigError(fault, where=where) from None
     except (ValueError, OverflowError):
         raise ConfigError(f"must be a finite number, not {value}", where=where) from None

@@ -56,9 +56,9 @@ class InstanceConfig(TrainingConfig):
     """Moved and stretched copies of its prototypes added to them (ours), since the candidates of recordings
     that stage 1 was trained on are cleaner than those it will meet."""
 
-    completeness_weight: float | None = None
-    """Detections score OIC + this * completeness (the paper adds them evenly: 1). null: chosen on training
-    recordings that were kept apart, by their clicks, and stage 2 is left out where it adds nothing there."""
+    completeness_weight: float | Literal["judged"] = "judged"
+    """Detections score OIC + this * completeness (the paper adds them evenly: 1). judged: chosen on training
+    recordings that were kept apart, by their clicks, and stage 2 is left out where it adds little there."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -73,8 +73,8 @@ class InstanceConfig(TrainingConfig):
         for name in ("regression_tiou", "attention_threshold"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"must lie in [0, 1], not {getattr(self, name)}", where=name)
-        weights = () if self.completeness_weight is None else ("completeness_weight",)
-        for name in ("extension", "score_weight", "regression_weight", "negatives", *weights):
+        given = () if self.completeness_weight == "judged" else ("completeness_weight",)
+        for name in ("extension", "score_weight", "regression_weight", "negatives", *given):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise ConfigError(f"must be 0 or more, not {getattr(self, name)}", where=name)
         if self.hidden < 2:
@@ -85,3 +85,8 @@ class InstanceConfig(TrainingConfig):
             raise ConfigError(
                 "both heads of stage 2 are off", where="score_weight", mend="set stages: 1 to do without it"
             )
+
+    @property
+    def weight(self) -> float:
+        """Of completeness; 0 where it is still to be judged."""
+        return 0.0 if self.completeness_weight == "judged" else float(self.completeness_weight)

@@ -109,7 +109,7 @@ def test_the_command_and_the_version_are_those_of_the_package() -> None:
     assert f"## [{hrpro.__version__}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
-def test_every_dependency_is_pinned_within_its_range_on_every_python() -> None:
+def pinned() -> dict[str, list[Requirement]]:
     pins: dict[str, list[Requirement]] = {}
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     for line in lines:
@@ -117,8 +117,28 @@ def test_every_dependency_is_pinned_within_its_range_on_every_python() -> None:
             pin = Requirement(line)
             assert [str(part)[:2] for part in pin.specifier] == ["=="], line
             pins.setdefault(pin.name.lower().replace("_", "-"), []).append(pin)
+    return pins
+
+
+def test_what_is_pinned_on_later_pythons_is_pinned_on_the_first_too() -> None:
+    first, *later = [
+        {
+            name
+            for name, pins in pinned().items()
+            if any(pin.marker is None or pin.marker.evaluate(python) for pin in pins)
+        }
+        for python in (
+            {"python_version": version, "python_full_version": f"{version}.{patch}"}
+            for version, patch in (("3.10", 0), ("3.11", 0), ("3.11", 9), ("3.12", 0), ("3.13", 0))
+        )
+    ]
+    assert set().union(*later) <= first
+
+
+def test_every_dependency_is_pinned_within_its_range_on_every_python() -> None:
+    pins = pinned()
     needed = [Requirement(text) for text in metadata("hrpro").get_all("Requires-Dist") or ()]
-    extras = [{"extra": extra} for extra in ("dev", "video")]
+    extras = [{"extra": extra} for extra in metadata("hrpro").get_all("Provides-Extra") or ()]
     needed = [r for r in needed if r.marker is None or any(map(r.marker.evaluate, extras))]
     assert len(needed) > 10
     for requirement in needed:

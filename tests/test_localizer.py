@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 import torch
 
+from data_folders import field_layout, save_features
 from hrpro.config import Config
 from hrpro.core.errors import ConfigError, DataError, NonFiniteError, RunError
 from hrpro.core.timeline import Timeline
 from hrpro.data.folder import open_dataset
+from hrpro.data.inspect import inspect_dataset
 from hrpro.data.synthetic import make_dataset
 from hrpro.instance.stage import InstanceStage
 from hrpro.localizer import HRPro
@@ -292,3 +294,18 @@ def test_a_run_folder_is_not_trained_into_twice(tmp_path):
     with pytest.raises(RunError, match=r"began with other settings: training\.lr"):
         HRPro(tiny_config(snippet={"lr": 5e-3})).fit(training_set, run_dir=run, resume=True)
     assert Path(run / "checkpoints").is_dir()
+
+
+def test_features_of_another_length_than_their_duration_says_are_told_in_one_line(tmp_path):
+    root = field_layout(tmp_path / "data")
+    save_features(root / "features/train/b.npy", 100)
+    told = (
+        f"1 of 2 recordings do not fit their durations: {root / 'features/train/b.npy'}: 100 snippets, but "
+        "40 s hold 50.0 at 1.25 snippets a second "
+        "(a stride of 0.4 s would fit: check stride, fps and duration)"
+    )
+    config = tiny_config(snippet={"steps": 1}, stages=1)
+    with pytest.warns(UserWarning, match="recordings do not fit") as caught:
+        HRPro(config).fit(open_dataset(root))
+    assert [str(warning.message) for warning in caught] == [told]
+    assert str(inspect_dataset(root).problems[0]) == told.partition(": ")[2]

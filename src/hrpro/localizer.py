@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +28,7 @@ from hrpro.model_file import Stored, read_model, write_model
 from hrpro.proposals.generate import Proposals, predicted_classes
 from hrpro.proposals.scores import SnippetScores
 from hrpro.proposals.suppress import soft_nms
+from hrpro.training.devices import is_first
 from hrpro.trust import best_weight, weigh
 from hrpro.video.origin import Origin
 from hrpro.video.store import common_origin
@@ -74,8 +76,9 @@ class HRPro:
         dataset: recordings and clicks; of a folder (``open_dataset``) the split train, the default clicks.
         A method that sees segments (``config.about.sees``) takes a SupervisedSet, or the folder.
         run_dir: keeps checkpoints and logs, so that a killed training can go on with ``resume``. on_row: is
-        given each row of the log; those of the threshold's two networks have ``half``. Raises DataError,
-        NonFiniteError, RunError or ConfigError, and is then the model it was before.
+        given each row of the log; those of the threshold's two networks have ``half``. Warns of features that
+        do not fit their recordings' durations. Raises DataError, NonFiniteError, RunError or ConfigError, and
+        is then the model it was before.
         """
         method = METHODS["hrpro"] if self._given is None else self._given.about
         if isinstance(dataset, Dataset):
@@ -84,6 +87,10 @@ class HRPro:
         if method.sees != "segments":
             dataset = training_set
         origin = common_origin((item.features.path, item.timeline) for item in training_set.recordings)
+        if (misfits := training_set.misfits()) and is_first():
+            number, first = misfits
+            others = f"{number} of {len(training_set.recordings)} recordings do not fit their durations: "
+            warnings.warn(f"{others}{first}", stacklevel=2)
         config = self._given or Config.for_data(training_set)
         kept: dict[str, Any] = {
             "run_dir": None if run_dir is None else Path(run_dir),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import tempfile
 import warnings
 from collections.abc import Callable, Iterable, Sequence
@@ -29,14 +28,10 @@ from hrpro.localizer import HRPro
 from hrpro.model_folder import FOLDER, is_trained
 from hrpro.settings import build, read_layer
 from hrpro.training.checkpoint import differences
+from hrpro.training.devices import is_first
 from hrpro.video.store import common_origin
 
 SETTINGS = "config.yaml"
-
-
-def is_first() -> bool:
-    """Of the processes that torchrun started, whether this is the one that writes and shows."""
-    return os.environ.get("RANK", "0") == "0"
 
 
 def run_settings(run: Path) -> Config | None:

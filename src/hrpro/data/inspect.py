@@ -12,7 +12,7 @@ from pathlib import Path
 from hrpro.core.errors import HRProError
 from hrpro.data.clicks import ClickRow, beyond_end, few_enough_to_skip, read_clicks, unknown_name
 from hrpro.data.faults import some_of
-from hrpro.data.findings import Problem, Report, Severity, SplitSummary, render
+from hrpro.data.findings import Problem, Report, SplitSummary, render
 from hrpro.data.folder import Dataset, Recording
 from hrpro.data.formats.jsonplace import Where
 from hrpro.data.layout import VideoFacts, read_layout
@@ -128,19 +128,12 @@ def _check_features(dataset: Dataset, split: str, check_values: bool, report: Re
 
 
 def _check_length(seen: _Seen, report: Report) -> None:
-    """Snippets against seconds: roundings pass, and windows that do not fit at the end."""
-    recording, timeline = seen.recording, seen.recording.timeline
-    if recording.duration is None:
-        return
-    expected = timeline.length_for(recording.duration)
-    excess = abs(seen.length - expected)
-    if excess <= max(2.0, (timeline.window or 0.0) / timeline.stride + 1):
-        return
-    severity: Severity = "error" if excess > _LARGE_MISMATCH * expected else "warning"
-    rate = f"{timeline.rate:.5g} snippets a second"
-    what = f"{seen.length} snippets, but {recording.duration:g} s hold {expected:.1f} at {rate}"
-    mend = f"a stride of {recording.duration / seen.length:.4g} s would fit: check stride, fps and duration"
-    report.find(severity, what, recording.features.path, mend)
+    """Snippets against seconds."""
+    recording = seen.recording
+    if (fault := recording.misfit(seen.length)) and recording.duration is not None:
+        expected = recording.timeline.length_for(recording.duration)
+        far = abs(seen.length - expected) > _LARGE_MISMATCH * expected
+        report.add(fault, "error" if far else "warning")
 
 
 def _check_extra(dataset: Dataset, report: Report) -> None:

@@ -35,6 +35,22 @@ class Recording:
         latest = timeline.duration_of(length) + max(timeline.stride, timeline.window or 0.0)
         return latest if self.duration is None else min(latest, self.duration + timeline.stride)
 
+    def misfit(self, length: int) -> DataError | None:
+        """What is wrong if ``length`` snippets are not what the stated duration holds; roundings pass, and
+        windows that do not fit at the end."""
+        timeline = self.timeline
+        if self.duration is None:
+            return None
+        expected = timeline.length_for(self.duration)
+        if abs(length - expected) <= max(2.0, (timeline.window or 0.0) / timeline.stride + 1):
+            return None
+        rate = f"{timeline.rate:.5g} snippets a second"
+        return DataError(
+            f"{length} snippets, but {self.duration:g} s hold {expected:.1f} at {rate}",
+            where=self.features.path,
+            mend=f"a stride of {self.duration / length:.4g} s would fit: check stride, fps and duration",
+        )
+
 
 @dataclass(frozen=True)
 class TrainingSet:
@@ -51,6 +67,11 @@ class TrainingSet:
     def dimension(self) -> int:
         """Feature dimension D."""
         return self.recordings[0].features.shape[1]
+
+    def misfits(self) -> tuple[int, DataError] | None:
+        """How many recordings have another length than their duration says, and the first; None if none."""
+        found = [fault for item in self.recordings if (fault := item.misfit(item.features.shape[0]))]
+        return (len(found), found[0]) if found else None
 
     def subset(self, ids: Collection[str]) -> TrainingSet:
         """The recordings named, in this set's order, with all its classes; DataError if one is not in it."""

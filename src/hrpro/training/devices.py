@@ -19,6 +19,11 @@ from hrpro.training.task import Task
 PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 
 
+def is_first() -> bool:
+    """Of the processes that torchrun started, whether this is the one that writes and shows."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def launch(config: TrainingConfig) -> Fabric:
     """Fabric, ready to set up a network. ConfigError if this machine cannot compute on that device so."""
     available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}

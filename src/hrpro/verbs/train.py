@@ -77,8 +77,9 @@ def main(
 
     from hrpro.data.folder import open_dataset
     from hrpro.model_folder import FOLDER
-    from hrpro.runs import SETTINGS, check_free, is_first, run_settings, train_run
+    from hrpro.runs import SETTINGS, check_free, run_settings, train_run
     from hrpro.settings import build, choose
+    from hrpro.training.devices import is_first
     from hrpro.trust import told as told_of_stage_two
 
     options = dict(settings or {})

@@ -24,7 +24,7 @@ FLOORS |= dict.fromkeys(("config", "settings", "model_file", "model_folder", "lo
 FLOORS |= dict.fromkeys(
     ("calibration", "halves", "trust", "videos", "predictions", "convert", "reports", "report_data"), 4
 )
-FLOORS |= {"methods": 2, "peers": 3, "boundaries": 3, "views": 4, "harness": 4}
+FLOORS |= {"methods": 2, "peers": 3, "boundaries": 3, "views": 4, "harness": 4, "workload": 4}
 FLOORS |= {"video": 3, "report": 3, "studio": 5, "verbs": 6, "cli": 6, "__main__": 6}
 
 

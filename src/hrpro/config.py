@@ -21,6 +21,7 @@ from hrpro.proposals.generate import GenerateConfig
 from hrpro.proposals.suppress import SuppressConfig
 from hrpro.snippet.config import SnippetConfig
 from hrpro.training.config import TrainingConfig
+from hrpro.workload import bounded
 
 if TYPE_CHECKING:
     from hrpro.data.training_set import TrainingSet
@@ -78,11 +79,19 @@ class Config:
         return replace(self, **{name: replace(part, seed=seed) for name, part in self.learned().items()})
 
     def with_method(self, name: str) -> Config:
-        """The settings of another method for the same data: steps and width are those of HR-Pro's stage 1."""
+        """The settings of another method for the same data: steps, width, and what bounds a step's memory and
+        time are those of HR-Pro's stage 1."""
         method = method_of(name)
         changes = dict(method.settings)
         if method.section != "snippet":
-            changes = {"steps": self.snippet.steps, "hidden": self.snippet.hidden or 256, **changes}
+            own = getattr(self, method.section)
+            changes = {
+                "steps": self.snippet.steps,
+                "hidden": self.snippet.hidden or 256,
+                "batch_size": min(own.batch_size, self.snippet.batch_size),
+                "accumulate": max(own.accumulate, self.snippet.accumulate),
+                **changes,
+            }
         parts: dict[str, Any] = {method.section: replace(getattr(self, method.section), **changes)}
         parts["instance"] = replace(self.instance, **method.instance)
         return replace(self, method=name, stages=max(method.stages), **parts)
@@ -93,7 +102,8 @@ class Config:
 
         Steps grow with the square root of the number of recordings, so that small sets are not learned by
         heart and large ones are seen often enough; networks grow with the number of clicks. The fewer
-        clicks, the more one network's luck weighs, and the less several cost.
+        clicks, the more one network's luck weighs, and the less several cost. What follows from long
+        recordings and few dimensions: ``workload.bounded``.
         """
         recordings = len(training_set.recordings)
         clicks = sum(map(len, training_set.clicks.values()))
@@ -101,11 +111,12 @@ class Config:
         width = 512 if clicks >= 5000 else 256
         members = 4 if clicks < 2000 else 2 if clicks < 10_000 else 1
         base = cls()
-        return replace(
+        chosen = replace(
             base,
             snippet=replace(base.snippet, steps=steps, hidden=width, members=members),
             instance=replace(base.instance, steps=round(1.5 * steps), hidden=width),
         )
+        return bounded(chosen, training_set)
 
 
 SECTIONS = tuple(one.name for one in fields(Config) if one.name not in ("method", "stages"))

@@ -127,7 +127,8 @@ class HRPro:
             model.offset = boundary_offset(snippet, training_set, config)
         if config.stages > 1:
             views = StageOneViews(snippet, training_set, config, model.offset)
-            model.instance = InstanceStage.fit(training_set.classes, views, config.instance, **kept)
+            told = {**kept, "made_from": views.made_from}
+            model.instance = InstanceStage.fit(training_set.classes, views, config.instance, **told)
             if config.instance.completeness_weight == "judged":
                 halves = halves or Halves(training_set, config.snippet, **kept)
                 model.weighed = weigh(model, views.names, views.pools, halves)

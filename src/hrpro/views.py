@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import zlib
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,7 +17,7 @@ from hrpro.data.batches import CACHE_BYTES, Sample, Samples
 from hrpro.data.training_set import TrainingSet
 from hrpro.instance.config import Source
 from hrpro.instance.examples import Pool, pool
-from hrpro.methods import Scorer
+from hrpro.methods import Scorer, StageOne
 from hrpro.proposals.generate import GenerateConfig, Proposals, generate
 from hrpro.proposals.rank import reliable_proposals
 from hrpro.proposals.scores import SnippetScores
@@ -58,10 +63,13 @@ def stage_two_input(
 
 
 class StageOneViews:
-    """A training set as stage 1 sees it: what stage 2 learns from. Features stay in memory if all fit."""
+    """A training set as stage 1 sees it: what stage 2 learns from. Features stay in memory if all fit.
+
+    ``made_from`` tells it from any other (JSON), whichever device computed the scores.
+    """
 
     def __init__(
-        self, snippet: Scorer, training_set: TrainingSet, config: Config, offset: Offset | None = None
+        self, snippet: StageOne, training_set: TrainingSet, config: Config, offset: Offset | None = None
     ) -> None:
         self.names = [recording.id for recording in training_set.recordings]
         self.pools: list[Pool] = []
@@ -69,9 +77,10 @@ class StageOneViews:
         self._source: Source = config.instance.source
         self._samples = Samples(training_set)
         self._cache: dict[int, NDArray[np.float32]] | None = {}
-        size = 0
+        size = checksum = 0
         for index in range(len(self.names)):
             sample = self._samples[index]
+            checksum = zlib.crc32(np.ascontiguousarray(sample.features_td).data, checksum)
             scores = snippet.scores(sample.features_td)
             clicked = np.unique(sample.classes)
             found = candidates(scores, clicked, config.proposals, offset or Offset())
@@ -84,6 +93,12 @@ class StageOneViews:
                 self._cache[index] = features_td
             else:
                 self._cache = None
+        self.made_from: Mapping[str, Any] = {
+            "stage 1": _weights_checksum(snippet),
+            "features": checksum,
+            "clicks": self._samples.clicks_checksum(),
+            "settings": {name: asdict(getattr(config, name)) for name in ("proposals", *config.about.also)},
+        }
 
     def features(self, index: int) -> NDArray[np.float32]:
         """Input features [T, D (+ D')] of stage 2."""
@@ -93,3 +108,12 @@ class StageOneViews:
         if self._source == "raw":
             return features_td
         return stage_two_input(self._source, features_td, self._snippet.scores(features_td))
+
+
+def _weights_checksum(snippet: StageOne) -> int:
+    """Of what was trained: exemplars are computed from that, on any device with other last bits."""
+    checksum = 0
+    for name, tensor in sorted(snippet.state_dict().items()):
+        if not name.startswith("exemplars."):
+            checksum = zlib.crc32(tensor.detach().cpu().contiguous().numpy().data, checksum)
+    return checksum

@@ -66,13 +66,18 @@ class InstanceStage:
         views: Views,
         config: InstanceConfig,
         *,
+        made_from: Mapping[str, Any] | None = None,
         run_dir: Path | None = None,
         resume: bool = False,
         progress: bool = False,
         on_row: Callable[[Any], None] | None = None,
     ) -> InstanceStage:
-        """Learn from the pools of ``views``. DataError if no recording has a prototype."""
-        task = InstanceTask(classes, views, config)
+        """Learn from the pools of ``views``. DataError if no recording has a prototype.
+
+        made_from: JSON of what ``views`` were computed from, by which a resumed run knows them, since another
+        device, or number of threads, computes them with other last bits; None: by their own.
+        """
+        task = InstanceTask(classes, views, config, made_from)
         with torch.random.fork_rng(devices=[]):  # the caller's own chance goes on as if nothing had been
             weights = train(
                 task,
@@ -134,7 +139,13 @@ class InstanceStage:
 class InstanceTask(Task):
     """What the training loop needs to know of stage 2."""
 
-    def __init__(self, classes: Sequence[str], views: Views, config: InstanceConfig) -> None:
+    def __init__(
+        self,
+        classes: Sequence[str],
+        views: Views,
+        config: InstanceConfig,
+        made_from: Mapping[str, Any] | None = None,
+    ) -> None:
         # A recording without proposals and without low attention has nothing to teach.
         self.indices = [
             index
@@ -154,11 +165,13 @@ class InstanceTask(Task):
         known = statistics(map(views.features, self.indices))
         network.mean.copy_(torch.from_numpy(known.mean))
         network.deviation.copy_(torch.from_numpy(known.deviation))
-        checksum = known.checksum
-        for source in views.pools:
-            for part in vars(source).values():
-                checksum = zlib.crc32(np.ascontiguousarray(part).data, checksum)
-        self.fingerprint: Mapping[str, Any] = {"classes": list(classes), "stage 1": checksum}
+        if made_from is None:
+            checksum = known.checksum
+            for source in views.pools:
+                for part in vars(source).values():
+                    checksum = zlib.crc32(np.ascontiguousarray(part).data, checksum)
+            made_from = {"views": checksum}
+        self.fingerprint: Mapping[str, Any] = {"classes": list(classes), **made_from}
 
     def batch(self, step: int, indices: NDArray[np.int64], rng: np.random.Generator) -> dict[str, Any]:
         chosen = [self.indices[int(i)] for i in indices]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 
 import numpy as np
 import torch
@@ -49,6 +50,20 @@ def launch(config: TrainingConfig) -> Fabric:
     )
     fabric.launch()
     return fabric
+
+
+def place(fabric: Fabric) -> str:
+    """Where it computes, as far as that decides the last bits of sums."""
+    threads = f", {torch.get_num_threads()} threads" if fabric.device.type == "cpu" else ""
+    return f"{fabric.world_size} x {fabric.device.type}{threads}"
+
+
+def tell_move(began: str | None, fabric: Fabric) -> None:
+    """Warn if a training goes on elsewhere than it began (None: not known)."""
+    now = place(fabric)
+    if began not in (None, now) and fabric.is_global_zero:
+        what = f"the training began on {began} and goes on on {now}"
+        warnings.warn(f"{what}: its weights will differ in their last bits", stacklevel=2)
 
 
 def adamw(task: Task, config: TrainingConfig, device: torch.device) -> Optimizer:

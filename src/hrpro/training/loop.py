@@ -25,7 +25,7 @@ from torch import Tensor
 from hrpro.core.errors import DataError, RunError
 from hrpro.training.checkpoint import Checkpoint, Checkpoints, gather, restore
 from hrpro.training.config import TrainingConfig
-from hrpro.training.devices import adamw, launch, seed_torch
+from hrpro.training.devices import adamw, launch, place, seed_torch, tell_move
 from hrpro.training.ema import Ema
 from hrpro.training.finite import GRADIENT, blame, culprit
 from hrpro.training.interrupt import Interrupt
@@ -107,7 +107,7 @@ def train(
                 if checkpoints and first and (stop or finished or time.monotonic() - saved >= wait):
                     began = time.monotonic()
                     tensors, scaler = learner.state(moments=not finished)
-                    state = {"scaler": scaler, "logs": logs.state()}
+                    state = {"scaler": scaler, "logs": logs.state(), "place": place(learner.fabric)}
                     checkpoints.save(learner.step, tensors, state, keep=1 if finished else 2)
                     saved = time.monotonic()
                     writing = saved - began
@@ -217,6 +217,8 @@ class Learner:
         restore(checkpoint, self.task.module, self.ema, self.optimizer.optimizer)
         self.fabric.strategy.precision.load_state_dict(checkpoint.state["scaler"])
         self.step = checkpoint.step
+        if self.step < self.config.steps:
+            tell_move(checkpoint.state.get("place"), self.fabric)
 
     def weights(self) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Copies on the CPU: the state dict with mean weights, and with the last."""

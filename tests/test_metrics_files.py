@@ -5,8 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from rich.console import Console
 
@@ -139,3 +142,48 @@ def test_the_table_fits_a_terminal(files: tuple[Path, Path]) -> None:
     assert rows["x"] == ["2", *["1.000"] * 8]
     assert any(line.split() == ["mAP", "4", *["0.333"] * 8] for line in lines)
     assert any("0.3333 over 0.1:0.5" in line for line in lines)
+
+
+def test_recall_and_moments_stand_in_table_json_and_csv(files: tuple[Path, Path], tmp_path: Path) -> None:
+    as_json, as_csv = tmp_path / "r.json", tmp_path / "r.csv"
+    asked: dict[str, Any] = {"subset": "test", "tiou": "0.5,0.7", "recall": True, "moments": True}
+    result = evaluate_files(*files, **asked, json_file=as_json, csv_file=as_csv)
+    # Each video has one action and, of two detections, that of "one" first and that of "two" second.
+    # The middles of both lie within; the stretch called Ambiguous has its own detection, of another class.
+    said = json.loads(as_json.read_text())
+    assert said["AR"] == pytest.approx({"1": 2 / 3, "5": 1, "10": 1, "50": 1, "100": 1})
+    assert said["moment"] == {"mAP": 0.5, "judged": "middle", "AP": {"Ambiguous": 0, "x": 1}}
+    rows = list(csv.reader(io.StringIO(as_csv.read_text())))
+    assert rows[0] == ["class", "0.5", "0.7", "moment"]
+    names = ["Ambiguous", "x", "AR@1", "AR@5", "AR@10", "AR@50", "AR@100", "mAP"]
+    assert [row[0] for row in rows[1:]] == names
+    assert {len(row) for row in rows} == {4}
+    assert rows[-1][-1] == "0.5"
+    text = io.StringIO()
+    Console(file=text, width=80).print(table(result))
+    shown = {words[0]: words[1:] for line in text.getvalue().splitlines() if len(words := line.split()) > 1}
+    assert shown["AR@1"] == ["0.667", "0.667", "0.667"]
+    assert (shown["class"][-1], shown["mAP"][-1]) == ("moment", "0.500")
+    plain = evaluate_files(*files, subset="test", tiou="0.5,0.7", json_file=as_json)
+    assert (plain.recall, plain.moment) == (None, None)
+    assert not {"AR", "moment"} & json.loads(as_json.read_text()).keys()
+
+
+def test_peaks_are_written_read_and_judged(files: tuple[Path, Path], tmp_path: Path) -> None:
+    truth, found = files
+    columns = Detections.from_list([Detection(0, 10, "x", 0.9), Detection(20, 30, "x", 0.8)])
+    with_peaks = {"one": replace(columns, peaks=np.array([12.3456789, 20])), "two": Detections.empty()}
+    write_detections(found, with_peaks)
+    rows = json.loads(found.read_text())["results"]["one"]
+    assert [row["peak"] for row in rows] == [12.345679, 20]
+    before = found.read_bytes()
+    again = read_detections(found)
+    write_detections(found, again)
+    assert found.read_bytes() == before
+    result = evaluate_files(truth, found, subset="test", moments=True)
+    assert result.moment is not None
+    assert not result.moment.at_middles
+    assert result.moment.mean == 0  # 12.3 s lies outside, though 5 s, the middle, would not
+    found.write_text(found.read_text().replace("12.345679", "true"))
+    with pytest.raises(DataError, match="'peak' must be seconds, a finite number, not True"):
+        read_detections(found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -91,3 +92,18 @@ def test_peaks_that_do_not_fit_are_refused() -> None:
         moment_average_precision(truth, found, {"a": [0.5, math.nan]})
     with pytest.raises(DataError, match="holds no segment"):
         moment_average_precision({}, found)
+
+
+@settings(deadline=None)
+@given(truths, finds, st.floats(0, 1))
+def test_peaks_of_their_own_are_judged_if_all_have_them(truth: Truth, found: Found, where: float) -> None:
+    columns = as_columns(found)
+    peaks = {video: rows.segments @ (1 - where, where) for video, rows in columns.items()}
+    own = {video: replace(rows, peaks=peaks[video]) for video, rows in columns.items()}
+    result = moment_average_precision(truth, own)
+    assert not result.at_middles
+    np.testing.assert_array_equal(result.ap, moment_average_precision(truth, columns, peaks).ap)
+    if filled := [video for video, rows in own.items() if len(rows)]:
+        partly = moment_average_precision(truth, {**own, filled[0]: columns[filled[0]]})
+        assert partly.at_middles
+        np.testing.assert_array_equal(partly.ap, moment_average_precision(truth, columns).ap)

@@ -26,6 +26,7 @@ from hrpro.instance.stage import InstanceStage, Refined
 from hrpro.methods import METHODS, StageOne
 from hrpro.model_file import Stored, read_model, write_model
 from hrpro.proposals.generate import Proposals, predicted_classes
+from hrpro.proposals.peaks import peaks
 from hrpro.proposals.scores import SnippetScores
 from hrpro.proposals.suppress import soft_nms
 from hrpro.training.devices import is_first
@@ -145,7 +146,8 @@ class HRPro:
         """Localize the actions of one recording.
 
         features [T, D], T >= 1, of the kind it was trained on; timeline: their snippet grid (None: that of
-        the training set). Returns detections in seconds, best first. Raises DataError or NonFiniteError.
+        the training set). Returns detections in seconds, best first, with peaks. Raises DataError or
+        NonFiniteError.
         """
         stage, grid = self._fitted(), timeline or self.timeline
         assert grid is not None
@@ -159,8 +161,7 @@ class HRPro:
             first = [int(i) for i in np.unravel_index(int(np.argmin(finite)), finite.shape)]
             raise NonFiniteError(f"the features hold NaN or infinite values, the first at {first}")
         scores = stage.scores(features_td)
-        found = self.detect(features_td, scores)
-        return Detections(grid.to_seconds(found.segments), found.labels, found.scores, found.classes)
+        return self.detect(features_td, scores).moved(grid.to_seconds)
 
     def predict_video(self, path: str | Path, *, weights: str | Path | None = None) -> Detections:
         """Localize the actions of a video file, with the backbone that made the features it was trained on.
@@ -205,7 +206,10 @@ class HRPro:
         kept, final = soft_nms(
             segments, ranks, labels, sigma=rule.sigma, floor=rule.floor, limit=rule.limit or None
         )
-        return Detections(segments[kept], labels[kept], final, self.classes)
+        segments, labels = segments[kept], labels[kept]
+        return Detections(
+            segments, labels, final, self.classes, peaks(scores.activation_tc, segments, labels)
+        )
 
     def candidates(self, scores: SnippetScores) -> Proposals:
         """Candidate proposals of a recording, in snippet coordinates."""

@@ -68,9 +68,8 @@ def localize(model: HRPro, path: str | Path, *, weights: str | Path | None = Non
 def located(model: HRPro, made: VideoFeatures) -> Detections:
     """What is found in a video, in seconds within it, best first, from its features."""
     found = model.predict(made.features_td, origin_of(model).spec.timeline)
-    segments = np.clip(found.segments, 0, made.duration)
-    inside = Detections(segments, found.labels, found.scores, found.classes)
-    return inside[segments[:, 1] > segments[:, 0]]
+    inside = found.moved(lambda times: np.clip(times, 0, made.duration))
+    return inside[inside.segments[:, 1] > inside.segments[:, 0]]
 
 
 def origin_of(model: HRPro) -> Origin:

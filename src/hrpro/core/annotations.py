@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,16 +40,19 @@ class Detection:
 class Detections:
     """The predicted actions of one recording, in columns.
 
-    segments [n, 2] seconds (start, end); labels [n] indices into ``classes``; scores [n].
+    segments [n, 2] seconds (start, end); labels [n] indices into ``classes``; scores [n]; peaks [n] the
+    surest moment of each, in seconds (None: not known).
     """
 
     segments: NDArray[np.float64]
     labels: NDArray[np.int64]
     scores: NDArray[np.float64]
     classes: tuple[str, ...] = field(default=())
+    peaks: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         n = len(self.scores)
+        assert self.peaks is None or self.peaks.shape == (n,)
         assert self.segments.shape == (n, 2)
         assert self.labels.shape == self.scores.shape == (n,)
 
@@ -74,7 +77,13 @@ class Detections:
         return len(self.scores)
 
     def __getitem__(self, keep: NDArray[np.bool_] | NDArray[np.int64] | slice) -> Detections:
-        return Detections(self.segments[keep], self.labels[keep], self.scores[keep], self.classes)
+        peaks = None if self.peaks is None else self.peaks[keep]
+        return Detections(self.segments[keep], self.labels[keep], self.scores[keep], self.classes, peaks)
+
+    def moved(self, change: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> Detections:
+        """The same with ``change`` of all times, which must keep their order."""
+        peaks = None if self.peaks is None else change(self.peaks)
+        return replace(self, segments=change(self.segments), peaks=peaks)
 
     def __iter__(self) -> Iterator[Detection]:
         for (start, end), label, score in zip(self.segments, self.labels, self.scores, strict=True):

@@ -19,6 +19,8 @@ from hrpro.core.annotations import Detections, Segment
 from hrpro.core.errors import ConfigError
 from hrpro.metrics.columns import Floats, Ints, align, overlapping
 from hrpro.metrics.matching import average_precision, match
+from hrpro.metrics.moment import MomentResult
+from hrpro.metrics.recall import RecallResult
 from hrpro.metrics.thresholds import RANGES, parse_tious
 
 
@@ -58,7 +60,10 @@ class Coverage:
 
 @dataclass(frozen=True, eq=False)
 class MAPResult:
-    """AP of each class at each threshold: ap [C, K] in [0, 1]; n_truth and n_detections [C]."""
+    """AP of each class at each threshold: ap [C, K] in [0, 1]; n_truth and n_detections [C].
+
+    recall, moment: of the same detections, at the same thresholds, if they were asked for.
+    """
 
     tious: tuple[float, ...]
     classes: tuple[str, ...]
@@ -66,6 +71,8 @@ class MAPResult:
     n_truth: Ints
     n_detections: Ints
     coverage: Coverage
+    recall: RecallResult | None = None
+    moment: MomentResult | None = None
 
     @property
     def mean(self) -> Floats:
@@ -85,6 +92,14 @@ class MAPResult:
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON: everything, thresholds as text keys."""
+        more: dict[str, Any] = {}
+        if self.recall is not None:
+            ar = self.recall.average_recall.tolist()
+            more["AR"] = dict(zip(map(_text, self.recall.numbers), ar, strict=True))
+        if self.moment is not None:
+            ap = dict(zip(self.moment.classes, self.moment.ap.tolist(), strict=True))
+            judged = "middle" if self.moment.at_middles else "peak"
+            more["moment"] = {"mAP": self.moment.mean, "judged": judged, "AP": ap}
         return {
             "average_mAP": self.average(),
             "averages": self.averages(),
@@ -98,13 +113,27 @@ class MAPResult:
                 for i, name in enumerate(self.classes)
             },
             "coverage": {name: getattr(self.coverage, name) for name in self.coverage.__dataclass_fields__},
+            **more,
         }
 
     def rows(self) -> list[list[str | float]]:
-        """For CSV: a header (class, thresholds), a row for each class, and last the row ``mAP``."""
+        """For CSV: a header (class, thresholds), a row for each class, and last the row ``mAP``.
+
+        With ``moment`` a last column has its AP; with ``recall`` rows AR@AN have the recall before the last.
+        """
         rows: list[list[str | float]] = [["class", *map(_text, self.tious)]]
         rows += [[name, *self.ap[i].tolist()] for i, name in enumerate(self.classes)]
-        return [*rows, ["mAP", *self.mean.tolist()]]
+        last: list[str | float] = ["mAP", *self.mean.tolist()]
+        if self.moment is not None:
+            for row, value in zip(rows[1:], self.moment.ap.tolist(), strict=True):
+                row.append(value)
+            rows[0].append("moment")
+            last.append(self.moment.mean)
+        if self.recall is not None:
+            blank = [""] if self.moment is not None else []
+            for number, values in zip(self.recall.numbers, self.recall.recall.tolist(), strict=True):
+                rows.append([f"AR@{_text(number)}", *values, *blank])
+        return [*rows, last]
 
     def _covers(self, over: str) -> bool:
         return all(np.isclose(self.tious, wanted, rtol=0, atol=1e-9).any() for wanted in parse_tious(over))

@@ -18,7 +18,12 @@ from hrpro.data.formats.jsonfile import write_atomic
 from hrpro.metrics.ambiguous import read_ambiguous, without_ambiguous
 from hrpro.metrics.detection import MAPResult, mean_average_precision
 from hrpro.metrics.errors import KINDS, Diagnosis, diagnose
+from hrpro.metrics.moment import moment_average_precision
+from hrpro.metrics.recall import average_recall
 from hrpro.metrics.thresholds import parse_tious
+
+NUMBERS = (1, 5, 10, 50, 100)
+"""Of detections a video, at which AR@AN is computed."""
 
 
 def evaluate_files(
@@ -32,18 +37,26 @@ def evaluate_files(
     tiou: str = "0.1:0.7:0.1",
     json_file: str | Path | None = None,
     csv_file: str | Path | None = None,
+    recall: bool = False,
+    moments: bool = False,
 ) -> MAPResult:
     """Evaluate a detections file against a ground-truth file, both in ActivityNet form.
 
     subset: only its videos (any case). exclude: ids of videos to leave out. ambiguous: file of stretches
     whose detections are removed first. drop_labels: labels of the ground truth that are no class. json_file,
-    csv_file: where to write the result as well. Raises DataError or ConfigError.
+    csv_file: where to write the result as well. recall: also AR@AN for AN in NUMBERS, over ``tiou``; moments:
+    also the single-moment mAP. Raises DataError or ConfigError.
     """
     thresholds = parse_tious(tiou)
     truth, found, removed = _read(ground_truth, detections, subset, exclude, ambiguous, drop_labels)
     result = mean_average_precision(truth.videos, found, thresholds)
     coverage = replace(result.coverage, ambiguous_detections=removed, excluded_unknown=truth.excluded_unknown)
-    result = replace(result, coverage=coverage)
+    result = replace(
+        result,
+        coverage=coverage,
+        recall=average_recall(truth.videos, found, NUMBERS, thresholds) if recall else None,
+        moment=moment_average_precision(truth.videos, found) if moments else None,
+    )
     if json_file is not None:
         write_atomic(json_file, json.dumps(result.to_dict(), indent=2) + "\n")
     if csv_file is not None:
@@ -73,7 +86,8 @@ def _read(
 def table(result: MAPResult) -> Table:
     """AP of each class (n: its true segments) at each tIoU, the mAP below, then averages over usual ranges.
 
-    Seven thresholds fit a terminal of 80 columns.
+    ``moment`` has a column of its own, ``recall`` a row for each AN. Seven thresholds fit a terminal of 80
+    columns.
     """
     averages = ", ".join(f"{value:.4f} over {name}" for name, value in result.averages().items())
     caption = f"mAP {averages}" if averages else None
@@ -81,13 +95,21 @@ def table(result: MAPResult) -> Table:
         title="AP by class and tIoU", caption=caption, box=box.SIMPLE_HEAD, padding=0, pad_edge=False
     )
     view.add_column("class", overflow="fold")
-    for name in ("n", *(f"{tiou:.10g}" for tiou in result.tious), "mean"):
+    columns = ["n", *(f"{tiou:.10g}" for tiou in result.tious), "mean"]
+    moments = [] if result.moment is None else [f"{value:.3f}" for value in result.moment.ap]
+    for name in [*columns, *(["moment"] if moments else [])]:
         view.add_column(name, justify="right", no_wrap=True)
-    for name, n_truth, ap in zip(result.classes, result.n_truth, result.ap, strict=True):
-        view.add_row(name, str(n_truth), *(f"{value:.3f}" for value in (*ap, ap.mean())))
+    for i, (name, n_truth, ap) in enumerate(zip(result.classes, result.n_truth, result.ap, strict=True)):
+        view.add_row(name, str(n_truth), *(f"{value:.3f}" for value in (*ap, ap.mean())), *moments[i : i + 1])
     view.add_section()
-    values = (f"{value:.3f}" for value in (*result.mean, result.average()))
+    values = [f"{value:.3f}" for value in (*result.mean, result.average())]
+    if result.moment is not None:
+        values.append(f"{result.moment.mean:.3f}")
     view.add_row("mAP", str(result.n_truth.sum()), *values, style="bold")
+    if result.recall is not None:
+        view.add_section()
+        for number, recall in zip(result.recall.numbers, result.recall.recall, strict=True):
+            view.add_row(f"AR@{number:g}", "", *(f"{value:.3f}" for value in (*recall, recall.mean())))
     return view
 
 

@@ -21,12 +21,16 @@ from hrpro.metrics.matching import average_precision, match
 
 @dataclass(frozen=True, eq=False)
 class MomentResult:
-    """AP of each class, ap [C] in [0, 1], with the numbers of true segments and detections [C]."""
+    """AP of each class, ap [C] in [0, 1], with the numbers of true segments and detections [C].
+
+    at_middles: the middles of detections were judged, since not all of them had peaks.
+    """
 
     classes: tuple[str, ...]
     ap: Floats
     n_truth: Ints
     n_detections: Ints
+    at_middles: bool = False
 
     @property
     def mean(self) -> float:
@@ -39,11 +43,17 @@ def moment_average_precision(
     detections: Mapping[str, Detections],
     peaks: Mapping[str, ArrayLike] | None = None,
 ) -> MomentResult:
-    """Evaluate the moments ``peaks`` (video -> [n] seconds, one a detection; default: their middles).
+    """Evaluate the moments ``peaks`` (video -> [n] seconds, one a detection).
+
+    Default: their own peaks, or the middles of all where any has none.
 
     Classes and videos unknown to the truth are ignored, as in detection.py. Raises DataError where the truth
     is empty, a moment is not finite, or the numbers of peaks and detections differ.
     """
+    held = [found.peaks for found in detections.values() if len(found)]
+    at_middles = peaks is None and any(own is None for own in held)
+    if peaks is None and not at_middles:
+        peaks = {video: found.peaks for video, found in detections.items() if found.peaks is not None}
     moments = {
         video: _at_moments(video, found, peaks) for video, found in detections.items() if video in truth
     }
@@ -62,7 +72,7 @@ def moment_average_precision(
     hit, _ = match(pairs, (1.0,), len(columns), len(columns.true_labels))
     n_truth = columns.truth_per_class()
     ap = average_precision(hit, columns.labels, n_truth)[:, 0]
-    return MomentResult(columns.classes, ap, n_truth, columns.detections_per_class())
+    return MomentResult(columns.classes, ap, n_truth, columns.detections_per_class(), at_middles)
 
 
 def _at_moments(video: str, found: Detections, peaks: Mapping[str, ArrayLike] | None) -> Detections:

@@ -56,7 +56,7 @@ def average_recall(
     truth: Mapping[str, Sequence[Segment]],
     proposals: Mapping[str, Detections],
     numbers: ArrayLike | None = None,
-    tious: str = "0.5:0.95",
+    tious: str | Sequence[float] = "0.5:0.95",
 ) -> RecallResult:
     """AR@AN of ``proposals`` (of any class, known to the truth or not) for ascending AN ``numbers`` > 0.
 
@@ -66,7 +66,7 @@ def average_recall(
     wanted = np.arange(1.0, 101.0) if numbers is None else np.atleast_1d(np.asarray(numbers, np.float64))
     if wanted.ndim != 1 or not len(wanted) or not (wanted[0] > 0 and (np.diff(wanted) > 0).all()):
         raise ConfigError("the numbers of proposals must ascend from above 0")
-    thresholds = parse_tious(tious)
+    thresholds = parse_tious(tious) if isinstance(tious, str) else tuple(tious)
     columns = align({video: segments for video, segments in truth.items() if segments}, proposals)
     n_videos = len(columns.videos)
     held = np.bincount(columns.video_index, minlength=n_videos)

@@ -19,7 +19,6 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 import hrpro
-from hrpro.core.annotations import Detections
 from hrpro.core.errors import DataError
 from hrpro.core.timeline import Timeline
 from hrpro.data.formats.activitynet import parse_detections, write_detections
@@ -122,7 +121,7 @@ def predict_into(
         "uncertainty": np.round(doubt_n, 4).tolist(),
         "moments": np.round(moments, 3).tolist(),
     }
-    columns = Detections(segments, found.labels, found.scores, found.classes)
+    columns = found.moved(lambda times: np.clip(timeline.to_seconds(times), 0, end))
     write_detections(found_path(run, video), {video: columns}, external_data=about)
     return int((seen.scores >= model.min_score).sum())
 

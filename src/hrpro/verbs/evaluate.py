@@ -3,7 +3,7 @@
 Interpolated AP as in ActivityNet's evaluation. The last line is the average mAP over all --tiou.
 
 hrpro evaluate --ground-truth gt_full.json --detections detections.json --subset Test
-hrpro evaluate ... --tiou 0.5:0.95:0.05                    ActivityNet's range
+hrpro evaluate ... --tiou 0.5:0.95:0.05 --recall           ActivityNet's range, and AR@AN
 hrpro evaluate ... --exclude video_test_0000270,video_test_0001292,video_test_0001496
       --drop-labels Ambiguous --ambiguous Ambiguous_test.txt     THUMOS14's customs
 """
@@ -26,11 +26,12 @@ def add_options(verb: ArgumentParser) -> None:
     own("--tiou", metavar="RANGE", help="start:stop:step, or numbers with commas between (0.1:0.7:0.1)")
     own("--json", metavar="FILE", help="write the figures there too")
     own("--csv", metavar="FILE", help="write the table there too")
-    own(
-        "--diagnose",
-        action="store_true",
-        help="also the kinds of errors at tIoU 0.5, and what is found by length",
-    )
+    recall = "also AR@AN: the recall, over --tiou, of the best 1, 5, 10, 50 and 100 a video"
+    own("--recall", action="store_true", help=recall)
+    moments = "also the single-moment mAP: is the peak of a detection within a true action"
+    own("--moments", action="store_true", help=moments)
+    diagnosed = "also the kinds of errors at tIoU 0.5, and what is found by length"
+    own("--diagnose", action="store_true", help=diagnosed)
 
 
 def main(
@@ -40,6 +41,8 @@ def main(
     json: str | None = None,
     csv: str | None = None,
     diagnose: bool = False,
+    recall: bool = False,
+    moments: bool = False,
     **which: Any,
 ) -> int:
     from rich.console import Console
@@ -47,7 +50,8 @@ def main(
     from hrpro.metrics.files import diagnosis_tables, evaluate_files, table
 
     which = listed(which)
-    result = evaluate_files(ground_truth, detections, **which, tiou=tiou, json_file=json, csv_file=csv)
+    asked: dict[str, Any] = {"tiou": tiou, "recall": recall, "moments": moments}
+    result = evaluate_files(ground_truth, detections, **which, **asked, json_file=json, csv_file=csv)
     console = Console()
     console.print(table(result))
     if diagnose:
@@ -55,5 +59,7 @@ def main(
             console.print(one)
     for remark in result.coverage.remarks():
         console.print(remark, highlight=False, markup=False)
+    if result.moment is not None and result.moment.at_middles:
+        print("moments: not all detections name a peak, so their middles were judged")
     print(f"average mAP = {result.average():.4f}")
     return 0

@@ -118,20 +118,20 @@ def read_detections(path: str | Path) -> dict[str, Detections]:
 def parse_detections(payload: Any, where: Place | str = "detections") -> dict[str, Detections]:
     """From JSON already parsed: ``{"results": {video: [{"segment": [s, e], "label": c, "score": p}]}}``.
 
+    Peaks are those of the files of ours, where each row has a ``peak`` (seconds) too; of others, None.
     where: the file, or a name for what is in none.
     """
     where = where if isinstance(where, Place) else Place(where, in_file=False)
     results = _mapping(_mapping(payload, where).get("results"), where.at("results"))
     try:
-        scores, segments, labels, classes = _columns(results)
+        every = _columns(results)
     except (TypeError, KeyError, ValueError, OverflowError):
         raise _first_fault(results, where) from None
     detections: dict[str, Detections] = {}
     first = 0
     for video, per_video in results.items():
-        rows_of = slice(first, first + len(per_video))
-        detections[video] = Detections(segments[rows_of], labels[rows_of], scores[rows_of], classes)
-        first = rows_of.stop
+        detections[video] = every[first : first + len(per_video)]
+        first += len(per_video)
     return detections
 
 
@@ -144,18 +144,22 @@ def write_detections(
 ) -> None:
     """Write ``detections``, best score first within a video.
 
-    Times are rounded to a microsecond (19.2, not 19.200000000000003), scores kept in full, as their order
-    decides the mAP. What was written is read back exactly, and writing that again gives the same bytes.
+    Beside label, score and segment a row has its peak, if it is known. Times are rounded to a microsecond
+    (19.2, not 19.200000000000003), scores kept in full, as their order decides the mAP. What was written is
+    read back exactly, and writing that again gives the same bytes.
     """
     results: dict[str, list[dict[str, Any]]] = {}
     for video, columns in detections.items():
         ranked = columns.ranked()
         segments, scores = np.round(ranked.segments, 6).tolist(), ranked.scores.tolist()
         names = [ranked.classes[label] for label in ranked.labels.tolist()]
-        results[video] = [
+        results[video] = rows = [
             {"label": name, "score": score, "segment": segment}
             for name, score, segment in zip(names, scores, segments, strict=True)
         ]
+        if ranked.peaks is not None:
+            for row, peak in zip(rows, np.round(ranked.peaks, 6).tolist(), strict=True):
+                row["peak"] = peak
     payload = {"version": version, "results": results, "external_data": dict(external_data or {})}
     try:
         text = json.dumps(payload, allow_nan=False)
@@ -171,10 +175,8 @@ def _mapping(value: Any, where: Place) -> dict[str, Any]:
     return value
 
 
-def _columns(
-    results: Mapping[str, Any],
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64], tuple[str, ...]]:
-    """Scores [N], segments [N, 2], labels [N] and classes of all rows; raises if any row is at fault."""
+def _columns(results: Mapping[str, Any]) -> Detections:
+    """All rows, video after video; raises if any row is at fault."""
     if not all(isinstance(per_video, list) for per_video in results.values()):
         raise TypeError
     rows = list(chain.from_iterable(results.values()))
@@ -191,7 +193,13 @@ def _columns(
         raise ValueError
     classes = tuple(sorted(set(names)))
     index = {name: i for i, name in enumerate(classes)}
-    return scores, segments, np.array([index[name] for name in names], np.int64), classes
+    peaks = None
+    if rows and all("peak" in row for row in rows):
+        peaks = _numbers([row["peak"] for row in rows])
+        if not np.isfinite(peaks).all():
+            raise ValueError
+    labels = np.array([index[name] for name in names], np.int64)
+    return Detections(segments, labels, scores, classes, peaks)
 
 
 def _numbers(values: list[Any]) -> NDArray[np.float64]:
@@ -242,6 +250,8 @@ def _fault(row: Any) -> str | None:
         return f"'label' must be a class name, not {row['label']!r}"
     if not _are_numbers([row["score"]]):
         return f"'score' must be a finite number, not {row['score']!r}"
+    if not _are_numbers([row.get("peak", 0)]):
+        return f"'peak' must be seconds, a finite number, not {row['peak']!r}"
     pair = row["segment"]
     if not isinstance(pair, list) or len(pair) != 2 or not _are_numbers(pair):
         return f"'segment' must be [start, end] in seconds, not {pair!r}"

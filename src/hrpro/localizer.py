@@ -180,7 +180,8 @@ class HRPro:
         if not np.isfinite(scores.activation_tc).all():
             mend = "look for values far beyond those it was trained on"
             raise NonFiniteError("the network's scores overflow on these features", mend=mend)
-        return self.ranked(*self.read(features_td, scores), self._config().instance.weight)
+        found = self.read(features_td, scores)
+        return self.ranked(scores, *found, self._config().instance.weight)
 
     def read(
         self, features_td: NDArray[np.float32], scores: SnippetScores
@@ -192,7 +193,9 @@ class HRPro:
         source = stage_two_input(self._config().instance.source, features_td, scores)
         return proposals, self.instance.refine(source, proposals)
 
-    def ranked(self, proposals: Proposals, refined: Refined | None, weight: float) -> Detections:
+    def ranked(
+        self, scores: SnippetScores, proposals: Proposals, refined: Refined | None, weight: float
+    ) -> Detections:
         """Detections, in snippet coordinates, of candidates whose completeness counts ``weight``."""
         segments, labels, ranks = proposals.segments, proposals.labels, proposals.oic
         if refined is not None:

@@ -57,9 +57,9 @@ def weigh(model: HRPro, names: Sequence[str], pools: Sequence[Pool], halves: Hal
             features_td = item.features.read_float32()
             scores = half.network.scores(features_td)
             proposals, refined = judged.read(features_td, scores)
-            found[0][item.id] = judged.ranked(proposals, None, 0)
+            found[0][item.id] = judged.ranked(scores, proposals, None, 0)
             for weight in WEIGHTS:
-                found[weight][item.id] = judged.ranked(proposals, refined, weight)
+                found[weight][item.id] = judged.ranked(scores, proposals, refined, weight)
     if not any(reliable[id] for id in found[0]):
         return {}
     return {

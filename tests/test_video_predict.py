@@ -122,6 +122,25 @@ def test_what_is_there_already_is_kept_until_something_changes(
     capsys.readouterr()
 
 
+def test_another_threshold_needs_no_second_look_at_the_videos(
+    videos: Path, taught: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("predict", "--run", taught, "--video", videos / "day", "--quiet", "--device", "cpu")
+    again, fresh = tmp_path / "again", tmp_path / "fresh"
+    for score, out in (("99", again), ("0", fresh)):
+        assert run(*words, "--out", out, f"--min-score={score}") == 0
+    assert (again / "a.csv").read_bytes() != (fresh / "a.csv").read_bytes()
+
+    def looked(*_: object) -> None:
+        raise AssertionError("the video was decoded again")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("hrpro.predictions.finish", looked)
+        assert run(*words, "--out", again, "--min-score=0") == 0
+    written = [name for name in names(fresh) if not name.startswith("manifest")]
+    assert all((again / name).read_bytes() == (fresh / name).read_bytes() for name in written)
+
+
 def test_ctrl_c_leaves_whole_files_and_the_rest_is_done_later(
     videos: Path, taught: Path, found: Path, tmp_path: Path
 ) -> None:

@@ -99,8 +99,9 @@ def predict_videos(
 
     .json holds all detections, and ``out``/detections.json those of all videos; .csv, .srt, .vtt and the
     annotated video those with a score of ``min_score`` at least (None: the model's own). What was written
-    before from the same video, model and score is kept. Raises RunError, DataError or ConfigError for what
-    is wrong with all videos; what is wrong with one is told in its outcome and in the manifest in ``out``.
+    before from the same video, model and score is kept, and without ``render`` written anew from .json for
+    another score. Raises RunError, DataError or ConfigError for what is wrong with all videos; what is wrong
+    with one is told in its outcome and in the manifest in ``out``.
     """
     decoder()
     if min_score is not None and not math.isfinite(min_score):
@@ -158,25 +159,48 @@ def predict_videos(
 def begin(job: PredictJob) -> Outcome | str:
     """The outcome if all is done already, else the sha256 of the video's content."""
     content = sha256_of(job.video)
-    if (before := _finished(job, _about(job, content))) is not None:
+    about = _about(job, content)
+    if (before := _finished(job, about)) is not None:
         return before
+    found = None if job.render else _found_before(job, about)
     _make_room(job)
-    return content
+    if found is None:
+        return content
+    return _write(job, *found)
 
 
 def finish(job: PredictJob, content: str, stream: FeatureStream, tell: Tell) -> Outcome:
     """Localize in the features of the video of that content, and write all files. Raises as ``localize``."""
     made = stream.whole()  # stage 1 compares every snippet of a video with all others
     found = located(_loaded(job.model, job.device, job.print), made)
+    about = {**_about(job, content), "duration": made.duration, "remarks": list(made.remarks)}
+    return _write(job, found, about, tell)
+
+
+def _found_before(job: PredictJob, about: dict[str, Any]) -> tuple[Detections, dict[str, Any]] | None:
+    """All detections that the same model had in the same video, though others were shown, and what the files
+    are to say of them."""
+    try:
+        stored = read_json(job.file(".json"))
+        known = stored["external_data"]
+        if any(known[key] != about[key] for key in ("hrpro", "model", "sha256")):
+            return None
+        kept = {"duration": float(known["duration"]), "remarks": list(known["remarks"])}
+        return parse_detections(stored)[job.id], {**about, **kept}
+    except (DataError, KeyError, TypeError, ValueError):
+        return None
+
+
+def _write(job: PredictJob, found: Detections, about: dict[str, Any], tell: Tell | None = None) -> Outcome:
+    """All files, that with all detections last."""
     shown = write_shown(job.base, job.id, found, job.min_score)
     if job.render:
         from hrpro.video.render import render
 
-        target = job.file(ANNOTATED)
-        render(job.video, shown, target, duration=made.duration, threads=job.threads, tell=tell)
-    about = {**_about(job, content), "duration": made.duration, "remarks": list(made.remarks)}
+        target, seconds = job.file(ANNOTATED), about["duration"]
+        render(job.video, shown, target, duration=seconds, threads=job.threads, tell=tell)
     write_detections(job.file(".json"), {job.id: found}, external_data=about)
-    return outcome(job, "done", made.duration, len(shown), made.remarks)
+    return outcome(job, "done", about["duration"], len(shown), about["remarks"])
 
 
 def _about(job: PredictJob, content: str) -> dict[str, Any]:

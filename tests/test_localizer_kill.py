@@ -1,4 +1,4 @@
-"""SIGKILL in either stage, among the exemplars, or while the threshold's two halves learn, then resume: the
+"""SIGKILL in either stage, among the exemplars, or while the two halves learn either stage, then resume: the
 saved model is bit-identical to that of a run left in peace.
 
 As in test_training_kill, this file run as a script imports everything once; each training is a fork of it.
@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
+from hrpro.config import Config
 from hrpro.localizer import HRPro
 from hrpro.snippet import exemplars
 from killing import die, forked, needs_fork, nursery
@@ -33,15 +35,22 @@ KILLS = [
     ("half 2", 1),
     ("exemplars", 6),
 ]
+# Halves that also judge stage 2; what they find is in model.json.
+JUDGED = replace(CONFIG, instance=replace(CONFIG.instance, steps=16, completeness_weight="judged"))
+JUDGES = [("half 1", 1), *((f"half {half} stage 2", step) for half, step in ((1, 1), (1, 3), (2, 4)))]
+CASES = {"given": (CONFIG, KILLS), "judged": (JUDGED, JUDGES)}
 
 
-def train(root: Path, run: Path, kill: tuple[str, int] | None) -> None:
+def train(root: Path, config: Config, run: Path, kill: tuple[str, int] | None) -> None:
     """Fit in this process, dying at a step of a stage if told to; else save the model."""
     asked = 0
 
     def on_row(row: dict[str, float]) -> None:
-        stage = "instance" if "regression" in row else "snippet"
-        if kill == (f"half {row['half']}" if "half" in row else stage, row["step"]):
+        second = "regression" in row
+        stage = "instance" if second else "snippet"
+        if "half" in row:
+            stage = f"half {row['half']}{' stage 2' if second else ''}"
+        if kill == (stage, row["step"]):
             die()
 
     def on_call(frame: FrameType, event: str, _: object) -> None:
@@ -53,20 +62,28 @@ def train(root: Path, run: Path, kill: tuple[str, int] | None) -> None:
 
     if kill and kill[0] == "exemplars":
         sys.setprofile(on_call)
-    HRPro(CONFIG).fit(usual(root / "data"), run_dir=run, resume=True, on_row=on_row).save(run / "model")
+    HRPro(config).fit(usual(root / "data"), run_dir=run, resume=True, on_row=on_row).save(run / "model")
 
 
 def main(root: Path) -> list[int]:
     usual(root / "data")
-    codes = [forked(lambda kill=kill: train(root, root / "killed", kill)) for kill in KILLS]
-    return [*codes, *(forked(lambda run=run: train(root, root / run, None)) for run in ("killed", "peace"))]
+    codes = []
+    for case, (config, kills) in CASES.items():
+        runs = [("killed", kill) for kill in (*kills, None)] + [("peace", None)]
+        codes += [forked(lambda c=config, r=root / case / r, k=k: train(root, c, r, k)) for r, k in runs]
+    return codes
 
 
 def test_a_run_killed_anywhere_ends_with_the_same_model(tmp_path: Path) -> None:
-    assert nursery(__file__, tmp_path) == [-signal.SIGKILL] * len(KILLS) + [0, 0]
-    for name in ("model.json", "snippet.safetensors", "instance.safetensors"):
-        killed, peace = ((tmp_path / run / "model" / name).read_bytes() for run in ("killed", "peace"))
-        assert killed == peace, name
+    expected = [code for _, kills in CASES.values() for code in [-signal.SIGKILL] * len(kills) + [0, 0]]
+    assert nursery(__file__, tmp_path) == expected
+    for case in CASES:
+        killed, peace = (tmp_path / case / run / "model" for run in ("killed", "peace"))
+        assert sorted(file.name for file in killed.iterdir()) == sorted(file.name for file in peace.iterdir())
+        for file in peace.iterdir():
+            assert (killed / file.name).read_bytes() == file.read_bytes(), (case, file.name)
+    assert (tmp_path / "given/peace/model/instance.safetensors").exists()
+    assert json.loads((tmp_path / "judged/peace/model/model.json").read_text())["weighed"]
 
 
 if __name__ == "__main__":

@@ -178,7 +178,7 @@ class _Answer:
 
     async def refuse(self, denied: Denied) -> None:
         body, kind = json.dumps({"error": denied.error, "message": denied.message}), "application/json"
-        if self.scope["path"] == "/":  # people look at this one
+        if self.scope["path"] == "/" and denied.status == 401:  # people look at this one
             body, kind = f"hrpro studio: {denied.message}\n", "text/plain; charset=utf-8"
         await self.whole(denied.status, body.encode(), {"content-type": kind, **denied.headers})
 

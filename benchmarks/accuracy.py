@@ -60,7 +60,8 @@ TABLE_3: dict[str, dict[str, Any]] = {
     "all, no RAB": {"snippet.blocks": 0},
     "all, no RAB, no contrastive": {"snippet.blocks": 0, "snippet.contrast_weight": 0},
 }
-ABLATION = {**{row: {**PAPER, **off} for row, off in TABLE_3.items()}, "all, and exemplars (ours)": {}}
+OURS = {name: value for name, value in PAPER.items() if name != "snippet.exemplar_weight"}
+ABLATION = {**{row: {**PAPER, **off} for row, off in TABLE_3.items()}, "all, and exemplars (ours)": OURS}
 
 
 def main() -> None:

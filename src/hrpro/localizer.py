@@ -77,7 +77,7 @@ class HRPro:
         dataset: recordings and clicks; of a folder (``open_dataset``) the split train, the default clicks.
         A method that sees segments (``config.about.sees``) takes a SupervisedSet, or the folder.
         run_dir: keeps checkpoints and logs, so that a killed training can go on with ``resume``. on_row: is
-        given each row of the log; those of the threshold's two networks have ``half``. Warns of features that
+        given each row of the log; those of the halves' networks have ``half``. Warns of features that
         do not fit their recordings' durations. Raises DataError, NonFiniteError, RunError or ConfigError, and
         is then the model it was before.
         """

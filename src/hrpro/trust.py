@@ -17,10 +17,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hrpro.core.annotations import Detections, Segment
-from hrpro.core.errors import DataError
 from hrpro.halves import Half, Halves
 from hrpro.instance.config import InstanceConfig
 from hrpro.instance.examples import Pool
+from hrpro.instance.stage import NothingToLearn
 from hrpro.metrics.detection import mean_average_precision
 
 if TYPE_CHECKING:
@@ -28,9 +28,7 @@ if TYPE_CHECKING:
 
 WEIGHTS = (0.05, 0.1, 0.2, 0.35, 0.5, 1.0)
 TIOUS = "0.1:0.7"
-_LEAST = (
-    0.02  # of mAP that stage 2 has to gain, or is left out: upon a weak stage 1 it gains more than it will
-)
+_LEAST = 0.02  # of mAP that stage 2 has to gain, or is left out
 _ALIKE = 0.0025  # of weights that differ by no more the least is taken
 
 
@@ -88,7 +86,7 @@ def _both_stages(model: HRPro, half: Half) -> HRPro | None:
     config = replace(model.config, instance=half_instance(model.config.instance, half.seed))
     try:
         return model.upon(half.network, half.taught, config, **half.kept)
-    except DataError:
+    except NothingToLearn:
         return None
 
 

@@ -27,6 +27,10 @@ _AT_ONCE = 2048
 _SHORTEST = 0.1  # a refined proposal below this part of its length is taken for a failed refinement
 
 
+class NothingToLearn(DataError):
+    """No recording has a prototype."""
+
+
 class Views(Protocol):
     """Training recordings as stage 2 sees them, by index: input features [T, D] float32 and pools."""
 
@@ -72,7 +76,7 @@ class InstanceStage:
         progress: bool = False,
         on_row: Callable[[Any], None] | None = None,
     ) -> InstanceStage:
-        """Learn from the pools of ``views``. DataError if no recording has a prototype.
+        """Learn from the pools of ``views``. NothingToLearn if no recording has a prototype.
 
         made_from: JSON of what ``views`` were computed from, by which a resumed run knows them, since another
         device, or number of threads, computes them with other last bits; None: by their own.
@@ -153,7 +157,7 @@ class InstanceTask(Task):
             if len(source.prototypes_m2) or (config.negatives and source.low_t.any())
         ]
         if not any(len(source.prototypes_m2) for source in views.pools):
-            raise DataError(
+            raise NothingToLearn(
                 "stage 1 gave no proposal that holds a click, so stage 2 has nothing to learn from",
                 mend="train stage 1 longer, click more actions, or set stages: 1",
             )

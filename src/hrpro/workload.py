@@ -23,8 +23,8 @@ PASS_BYTES = 4 << 30
 STEP_SNIPPETS = 1 << 17
 """Snippets that a step should learn from at most: of longer recordings it takes fewer, but two."""
 ATTENDED = 8192
-"""Snippets that the average snippet may attend to. Beyond, there is no block: attention would take most of the
-time by far. What doing without it costs in accuracy was not measured."""
+"""Snippets that the average snippet may attend to. Beyond, there is no block: attention would take most of
+the time by far. What doing without it costs in accuracy was not measured."""
 
 
 def bounded(config: Config, training_set: TrainingSet) -> Config:

@@ -17,7 +17,7 @@ demo: .venv/.demo
 	$(BIN)/hrpro demo
 
 test: .venv/.dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: .venv/.dev
 	$(BIN)/ruff check

@@ -13,6 +13,10 @@ pytest.register_assert_rewrite(
     "clicked_films", "studio_browser", "studio_fixtures", "studio_media", "studio_site"
 )
 
+# Side by side, each has a core, and so have the processes that it starts.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 settings.register_profile("here", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "here")

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -45,9 +46,12 @@ def elsewhere(tmp_path: Path) -> Iterator[Any]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(tmp_path)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
 
+    names = (f"page-{number}.html" for number in count())  # one name comes from the browser's cache
+
     def write(html: str) -> str:
-        (tmp_path / "page.html").write_text(f"<!doctype html><title>elsewhere</title>{html}")
-        return f"http://{ELSEWHERE}:{server.server_port}/page.html"
+        name = next(names)
+        (tmp_path / name).write_text(f"<!doctype html><title>elsewhere</title>{html}")
+        return f"http://{ELSEWHERE}:{server.server_port}/{name}"
 
     yield write
     server.shutdown()

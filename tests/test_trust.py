@@ -40,7 +40,11 @@ def test_what_was_found_is_told() -> None:
     assert told({}) == ""
 
 
-def test_it_is_judged_by_reliable_proposals_of_recordings_not_seen(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("enough", "each"), [(500, 1), (2, 2)])
+def test_it_is_judged_by_reliable_proposals_of_recordings_not_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, enough: int, each: int
+) -> None:
+    monkeypatch.setattr("hrpro.trust._ENOUGH", enough)
     training_set = by_hand(tmp_path / "data", SEVERAL)
     config = judged_config()
     model = HRPro(config).fit(training_set)
@@ -61,7 +65,7 @@ def test_it_is_judged_by_reliable_proposals_of_recordings_not_seen(tmp_path: Pat
             own = replace(half_instance(config.instance, half.seed), completeness_weight=weight)
             alone = HRPro.upon(half.network, half.taught, replace(config, instance=own))
             alone = alone if weight else alone.stage_one()
-            for item in half.others.recordings:
+            for item in half.others.recordings[::each]:
                 features = item.features.read_float32()
                 found[item.id] = alone.detect(features, half.network.scores(features))
         expected = mean_average_precision({id: reliable[id] for id in found}, found, "0.1:0.7").average()

@@ -30,6 +30,7 @@ WEIGHTS = (0.05, 0.1, 0.2, 0.35, 0.5, 1.0)
 TIOUS = "0.1:0.7"
 _LEAST = 0.02  # of mAP that stage 2 has to gain, or is left out
 _ALIKE = 0.0025  # of weights that differ by no more the least is taken
+_ENOUGH = 500  # recordings of a half are as good as all of thousands, whose detections would fill the memory
 
 
 def weigh(model: HRPro, names: Sequence[str], pools: Sequence[Pool], halves: Halves) -> dict[float, float]:
@@ -51,7 +52,8 @@ def weigh(model: HRPro, names: Sequence[str], pools: Sequence[Pool], halves: Hal
         judged = _both_stages(model, half)
         if judged is None:
             return {}
-        for item in half.others.recordings:
+        recordings = half.others.recordings
+        for item in recordings[:: -(-len(recordings) // _ENOUGH)]:
             features_td = item.features.read_float32()
             scores = half.network.scores(features_td)
             proposals, refined = judged.read(features_td, scores)

@@ -13,12 +13,14 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from torch.utils.flop_counter import FlopCounterMode
 
 from hrpro.video.backbones import make
 from hrpro.video.backbones.classic import BLOCKS, Classic
 from hrpro.video.backbones.histograms import camera_motion
 from hrpro.video.decode import frames
 from hrpro.video.flow import Flow
+from step import matmul_rate
 
 
 def speed(video: Path, snippets: int = 60) -> None:
@@ -70,12 +72,22 @@ def speed_of(name: str, weights: Path | None, video: Path, snippets: int, flow: 
         engine = Flow(method)
         greys = [np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8) for picture in pictures]
         costs[f"optical flow ({method})"] = _cpu_seconds(lambda: [engine(*pair) for pair in pairwise(greys)])
+    operations = FlopCounterMode(display=False)
+    with operations:  # the first time, when memory is fetched and kernels are chosen
+        list(backbone.stream(pictures))
     whole = _cpu_seconds(lambda: list(backbone.stream(pictures)))
     costs["network"] = whole - sum(list(costs.values())[1:])
     costs["all, from the file"] = whole + costs["decode"]
     print(f"{video.name}, {name}: {seconds:.1f} s; seconds of one core, and times faster than real time")
     for part, cost in costs.items():
         print(f"  {part:<24}{cost:8.2f} s{seconds / cost:10.2f} x", flush=True)
+    if total := operations.get_total_flops():
+        rate = matmul_rate(2048, 2048)
+        print(
+            f"the network takes {total / seconds / 1e9:.0f} GFLOP for a second of video; at the rate of this"
+            f" core's float32 matrix product, {rate / 1e9:.0f} GFLOP/s, that alone would be"
+            f" {rate * seconds / total:.2f} x real time"
+        )
 
 
 def random_i3d(folder: Path) -> None:

@@ -18,7 +18,7 @@ from hrpro.core.errors import DataError
 
 cv2 = pytest.importorskip("cv2", reason="the extra [video] is not installed")
 
-from hrpro.video.backbones.inception import InceptionI3D, load, pad_same  # noqa: E402
+from hrpro.video.backbones.inception import InceptionI3D, layout, load, pad_same, quick  # noqa: E402
 from i3d_networks import lively  # noqa: E402
 
 pytest_plugins = ["i3d_fixtures"]
@@ -156,8 +156,12 @@ def test_the_forward_pass_equals_one_written_out_from_the_names(channels, shape)
     clip = torch.rand(2, channels, *shape, generator=torch.Generator().manual_seed(5)).double() * 2 - 1
     with torch.inference_mode():
         got, expected = network(clip), reference(network.state_dict(), clip)
+        quicker = quick(network, torch.device("cpu"))
+        again = quicker(clip.contiguous(memory_format=layout(clip.device)))
     assert expected.std() > 0.01, "the signal must survive to the end"
     torch.testing.assert_close(got, expected, rtol=1e-9, atol=1e-9)
+    assert not any(isinstance(part, torch.nn.BatchNorm3d) for part in quicker.modules())
+    torch.testing.assert_close(again, expected, rtol=1e-9, atol=1e-9)
 
 
 def test_every_way_to_store_them_gives_the_same_network(states, weights, tmp_path):

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from hrpro.core.errors import ConfigError
 from hrpro.video.backbones.base import BackboneSpec, Frame, windows
-from hrpro.video.backbones.inception import DIMENSION, InceptionI3D, load
+from hrpro.video.backbones.inception import DIMENSION, InceptionI3D, layout, load, quick
 from hrpro.video.backbones.network import (
     batch_size_for,
     batches,
@@ -58,7 +58,7 @@ class I3D:
         self._device = device_of(device)
         self._batch_size = batch_size_for(self._device, batch_size)
         self._networks: dict[str, InceptionI3D] = {
-            name: load(path, CHANNELS[name]).to(self._device) for name, path in files.items()
+            name: quick(load(path, CHANNELS[name]), self._device) for name, path in files.items()
         }
         self._flow = Flow(_method(flow)) if "flow" in files else None
         self.settled = {} if self._flow is None else {"flow": self._flow.method}
@@ -107,7 +107,8 @@ class I3D:
         """Clips [B, T, H, W, C] -> [B, 1024]."""
         seen = torch.from_numpy(clips_bthwc).to(self._device).movedim(-1, 1).float()
         scaled = seen.mul_(2 / 255).sub_(1) if name == "rgb" else seen.clamp_(-BOUND, BOUND).div_(BOUND)
-        return self._networks[name](scaled.contiguous()).float().cpu().numpy()
+        clips = scaled.contiguous(memory_format=layout(self._device))
+        return self._networks[name](clips).float().cpu().numpy()
 
 
 def _method(flow: str) -> str:

@@ -31,10 +31,10 @@ docs: .venv/.dev
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] < (3, 14))' || \
 		{ echo 'hrpro needs Python 3.10 to 3.13; name one: make PYTHON=python3.12 ...'; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(if $(TORCH_INDEX),$(BIN)/pip install -c constraints.txt --index-url $(TORCH_INDEX) torch)
-	$(BIN)/pip install -c constraints.txt -e '.[video]'
+	$(if $(TORCH_INDEX),$(BIN)/pip install --no-compile -c constraints.txt --index-url $(TORCH_INDEX) torch)
+	$(BIN)/pip install --no-compile -c constraints.txt -e '.[video]'
 	touch $@
 
 .venv/.dev: .venv/.demo
-	$(BIN)/pip install -c constraints.txt -e '.[video,hub,ray,studio,report,docs,dev]'
+	$(BIN)/pip install --no-compile -c constraints.txt -e '.[video,hub,ray,studio,report,docs,dev]'
 	touch $@

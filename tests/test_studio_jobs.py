@@ -256,6 +256,8 @@ def test_what_cannot_be_done_is_refused_in_a_sentence(server: Server, films: Pat
         {"weights": "../x"},
         {"weights": "out/passwd"},
         {"weights": "not_there"},
+        {"backbone": "i3d", "flow": "farneback"},
+        {"flow": ["dis"]},
         {"seed": -1},
         {"seed": True},
         {"quick": 1},

@@ -86,7 +86,7 @@ def run_demo(
 
 
 def quick(config: Config) -> Config:
-    """The same with one network in stage 1 instead of four and half of stage 2's steps: a third of the time."""
+    """The same with one network in stage 1 instead of four and half of stage 2's steps, to be quick."""
     instance = replace(config.instance, steps=config.instance.steps // 2)
     return replace(config, snippet=replace(config.snippet, members=1), instance=instance)
 

@@ -61,10 +61,12 @@ class Videos(Material):
         self._files = {id: Path(path) for id, path in spec.videos if path is not None}
         self._own, self._weights = Path(spec.own), weights
         self._backbone = str(spec.options.get("backbone") or "classic")
+        flow = spec.options.get("flow")
+        self._choices = {} if flow is None else {"flow": flow}
         self._origin: Origin | None = None
 
     def training_set(self, rows: Rows, table: Path, tell: Teller) -> TrainingSet:
-        self._use(choose(self._backbone, self._weights))
+        self._use(choose(self._backbone, self._weights, self._choices))
         ids = sorted({id for id, _ in rows} & self._files.keys())
         if not ids:
             raise DataError("none of the clicked videos is in the folder any more")

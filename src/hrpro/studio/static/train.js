@@ -90,10 +90,17 @@ function options() {
     h("option", { value: "hub:" }, "a model of transformers"),
   );
   const weights = h("input", { id: "train-weights", autocomplete: "off", spellcheck: "false", placeholder: "file or folder in the project" });
+  const flow = h(
+    "select",
+    { id: "train-flow" },
+    h("option", { value: "" }, "TV-L1 where it is there, as published: up to a minute for each second of video"),
+    h("option", { value: "dis" }, "DIS: under a second for each second of video"),
+  );
   const seed = h("input", { id: "train-seed", type: "number", min: "0", step: "1", value: "0" });
   const quick = h("input", { id: "train-quick", type: "checkbox" });
   const field = (input, label, hint) =>
     h("div", { class: "field" }, h("label", { for: input.id }, label), input, hint && h("p", { class: "muted" }, hint));
+  const ofFlow = field(flow, "Optical flow", "Features made with one do not mix with those of the other.");
   const element = h(
     "details",
     { class: "fold" },
@@ -101,12 +108,14 @@ function options() {
     field(backbone, "Backbone", "How videos become features: classic, i3d or hub:NAME."),
     known,
     field(weights, "Weights of the backbone", "A path inside the project's folder."),
+    ofFlow,
     field(seed, "Seed"),
     h("label", { class: "check", for: quick.id }, quick, " Quick look: a much shorter training"),
   );
   restore();
+  backbone.addEventListener("input", fit);
   element.addEventListener("change", () => {
-    const held = { backbone: backbone.value, weights: weights.value, seed: seed.value, quick: quick.checked };
+    const held = { backbone: backbone.value, weights: weights.value, flow: flow.value, seed: seed.value, quick: quick.checked };
     localStorage.setItem(KEPT, JSON.stringify(held));
   });
 
@@ -119,13 +128,20 @@ function options() {
     }
     backbone.value = held.backbone ?? "classic";
     weights.value = held.weights ?? "";
+    flow.value = held.flow === "dis" ? "dis" : "";
     seed.value = held.seed ?? "0";
     quick.checked = held.quick === true;
+    fit();
+  }
+
+  function fit() {
+    ofFlow.hidden = backbone.value.trim() !== "i3d"; // the others have none to choose
   }
 
   function read() {
     const given = { backbone: backbone.value.trim() || "classic", seed: Math.max(0, Math.trunc(Number(seed.value) || 0)) };
     if (weights.value.trim()) given.weights = weights.value.trim();
+    if (!ofFlow.hidden && flow.value) given.flow = flow.value;
     if (quick.checked) given.quick = true;
     return given;
   }

@@ -52,7 +52,7 @@ class Unit(nn.Module):
         super().__init__()
         self.kernel, self.stride = (kernel, kernel, kernel), (stride, stride, stride)
         self.conv3d = nn.Conv3d(channels_in, channels_out, kernel, stride, bias=False)
-        self.bn = nn.BatchNorm3d(channels_out, eps=1e-3)
+        self.bn: nn.Module = nn.BatchNorm3d(channels_out, eps=1e-3)
 
     def forward(self, volume_bcthw: Tensor) -> Tensor:
         return relu(self.bn(self.conv3d(pad_same(volume_bcthw, self.kernel, self.stride))), inplace=True)
@@ -155,9 +155,11 @@ def load(path: Path, channels: int) -> InceptionI3D:
 def quick(network: InceptionI3D, device: torch.device) -> InceptionI3D:
     """The same function there: a trained normalization only scales, which its convolution can do."""
     for unit in network.modules():
-        if isinstance(unit, Unit):
+        if isinstance(unit, Unit) and isinstance(unit.bn, nn.BatchNorm3d):
             unit.conv3d, unit.bn = fuse_conv_bn_eval(unit.conv3d, unit.bn), nn.Identity()
-    return network.to(device, memory_format=layout(device))
+            laid_out = unit.conv3d.weight.contiguous(memory_format=layout(device))
+            unit.conv3d.weight = nn.Parameter(laid_out, requires_grad=False)
+    return network.to(device)
 
 
 def _counts(name: str) -> bool:

@@ -1,0 +1,45 @@
+"""Where a job's features come from: made as the page's options say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("av", reason="the extra [video] is not installed")
+pytest.importorskip("cv2", reason="the extra [video] is not installed")
+
+from hrpro.data.clicks import ClickRow
+from hrpro.studio.material import material
+from hrpro.studio.progress_file import Teller
+from hrpro.studio.spec import Spec
+from hrpro.video.backbones import i3d
+from hrpro.video.flow import has_tvl1
+from hrpro.video.store import SUFFIX, read_about
+from rendered_videos import even_times, render
+
+pytest_plugins = ["i3d_fixtures"]
+
+
+TVL1 = pytest.param("tvl1", marks=pytest.mark.skipif(not has_tvl1(), reason="this OpenCV has no TV-L1"))
+
+
+@pytest.mark.parametrize("flow", ["dis", TVL1])
+def test_i3d_takes_the_flow_that_was_chosen(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flow: str
+) -> None:
+    monkeypatch.setattr(i3d, "SHORT_SIDE", 48)
+    monkeypatch.setattr(i3d, "CROP", 40)
+    video, own = tmp_path / "one.mp4", tmp_path / "own"
+    render(video, even_times(25, 0.8), size=(64, 48))
+    options = {"backbone": "i3d", "flow": flow}
+    spec = Spec("train", str(tmp_path), str(own), False, "1", (("one", str(video)),), options)
+    rows = (("one", ClickRow("one", 0.3, "a", 2)),)
+    made = material(spec, str(weights)).training_set(rows, tmp_path / "clicks.csv", Teller(tmp_path, 1))
+    (item,) = made.recordings
+    assert item.features.read_float32().shape == (1, 2048)
+    (file,) = own.rglob(f"*{SUFFIX}")
+    about = read_about(file)
+    assert about is not None
+    assert about.origin is not None
+    assert about.origin.spec.preprocessing["flow"] == flow

@@ -100,7 +100,7 @@ def test_the_command_shows_its_progress_and_can_be_stopped(tmp_path: Path) -> No
     )
     assert process.stderr is not None
     first = process.stderr.readline()
-    assert re.fullmatch(r"\[1/30\] train_\d+: \d+ pictures\n", first)
+    assert re.fullmatch(r"\[1/26\] train_\d+: \d+ pictures\n", first)
     os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does: to the workers too
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130

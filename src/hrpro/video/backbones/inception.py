@@ -122,7 +122,7 @@ class InceptionI3D(nn.Sequential):
 
 
 def layout(device: torch.device) -> torch.memory_format:
-    """How volumes lie in memory there: on a CPU channels last, as in frames, which is 1.5 times as fast."""
+    """How volumes lie in memory there: on a CPU channels last, 1.5 times as fast on two cores."""
     return torch.channels_last_3d if device.type == "cpu" else torch.contiguous_format
 
 

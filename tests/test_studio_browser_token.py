@@ -46,7 +46,8 @@ def elsewhere(tmp_path: Path) -> Iterator[Any]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(tmp_path)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
 
-    names = (f"page-{number}.html" for number in count())  # one name comes from the browser's cache
+    # Asked whether a file has changed, the server knows whole seconds: a name written twice could be stale.
+    names = (f"page-{number}.html" for number in count())
 
     def write(html: str) -> str:
         name = next(names)

@@ -153,7 +153,10 @@ def load(path: Path, channels: int) -> InceptionI3D:
 
 
 def quick(network: InceptionI3D, device: torch.device) -> InceptionI3D:
-    """The same function there: a trained normalization only scales, which its convolution can do."""
+    """Move it there, changed into the same function with fewer steps.
+
+    A trained normalization only scales and shifts, which its convolution can do.
+    """
     for unit in network.modules():
         if isinstance(unit, Unit) and isinstance(unit.bn, nn.BatchNorm3d):
             unit.conv3d, unit.bn = fuse_conv_bn_eval(unit.conv3d, unit.bn), nn.Identity()

@@ -5,7 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -66,6 +70,33 @@ def test_a_file_is_looked_into_once(folder: Path, monkeypatch: pytest.MonkeyPatc
     assert first.videos["two"].problem
     (folder / OWN / "playable.json").write_text("{broken")
     assert open_project(folder).videos == first.videos
+
+
+def test_pages_that_ask_at_once_share_a_listing_begun_after_they_asked(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project, go, listings = open_project(folder), threading.Event(), list[int]()
+
+    def list_files() -> Any:
+        found = original()
+        listings.append(len(found))
+        assert go.wait(30)
+        return found
+
+    original = project._files
+    monkeypatch.setattr(project, "_files", list_files)
+    with ThreadPoolExecutor(9) as pool:
+        first = pool.submit(project.rescan)
+        while not listings:
+            time.sleep(0.001)
+        shutil.copy(folder / "one.mp4", folder / "four.mp4")  # too late for the first one
+        others = [pool.submit(project.rescan) for _ in range(8)]
+        time.sleep(0.2)
+        go.set()
+        for asked in (first, *others):
+            asked.result(30)
+    assert "four" in project.videos
+    assert 2 <= len(listings) <= 3, "one for all that waited"
 
 
 def test_how_many_files_have_been_looked_into_is_told(folder: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -231,6 +233,57 @@ def test_the_click_table_is_what_training_is_given(tmp_path: Path) -> None:
         with store.view() as view:
             assert view.counts("click") == {"a": 2, "b/ü c": 1}
             assert view.counts("segment") == {"a": 1}
+
+
+def test_counts_are_those_of_what_is_there(tmp_path: Path) -> None:
+    def right(store: Store) -> bool:
+        with store.view() as view:
+            things = (view.clicks(), view.segments(), view.verdicts())
+            counts = (view.counts("click"), view.counts("segment"), view.counts("verdict"))
+        held = [Counter(one["video"] for one in found) for found in things]
+        return held == list(counts)
+
+    with opened(tmp_path) as store:
+        store.apply(
+            "me",
+            new_id(),
+            [add_class(), add_click("k1"), add_click("k2", video="b/ü c"), add_segment(), judge()],
+        )
+        assert right(store)
+        assert refusal(store, add_click("k3"), add_click("k4", time=-1)).status == 422
+        store.apply("me", new_id(), [{"op": "move_click", "id": "k1", "version": 1, "time": 2.0}])
+        store.apply("me", new_id(), [{"op": "delete_click", "id": "k1", "version": 2}])
+        assert right(store)
+        with store.view() as view:
+            assert view.counts("click") == {"b/ü c": 1}
+        store.undo("me", new_id())
+        assert right(store)
+        store.import_clicks([], {"a": [Click(3.5, "jump"), Click(4.5, "jump")]})
+        assert right(store)
+        path = store.path
+    with closing(sqlite3.connect(path)) as db:  # as the first version left it
+        db.execute("DROP TABLE counts")
+        db.execute("PRAGMA user_version = 1")
+    with opened(tmp_path) as store:
+        assert right(store)
+        with store.view() as view:
+            assert view.counts("click") == {"a": 3, "b/ü c": 1}
+            assert view.counts("segment") == view.counts("verdict") == {"a": 1}
+
+
+def test_what_a_page_is_told_of_a_video_is_what_is_there(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        names = [add_class(), add_class("c2", 'q"\\ ü')]
+        store.apply(
+            "me",
+            new_id(),
+            [*names, add_click("k1", 1 / 3), add_click("k2", 1e-7, label="c2"), judge()],
+            'A"\\n',
+        )
+        with store.view() as view:
+            assert sorted(json.loads(view.listed("click", "a")), key=lambda c: c["time"]) == view.clicks("a")
+            assert json.loads(view.listed("verdict", "a")) == view.verdicts("a")
+            assert view.listed("click", "none") == "[]"
 
 
 def test_clicks_of_a_data_set_come_in_once(tmp_path: Path) -> None:

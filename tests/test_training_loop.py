@@ -120,6 +120,7 @@ def test_a_crashed_run_resumes_to_the_same_bits(tmp_path: Path, step: int) -> No
     peace = quietly(Regression(), run_dir=tmp_path / "peace")
     with pytest.raises(Stopped):
         quietly(Fragile(stop_at(step)), run_dir=tmp_path / "crash")
+    time.sleep(1)  # TensorBoard reads files of one second by a number's digits, 10 before 9
     resumed = quietly(Regression(), run_dir=tmp_path / "crash", resume=True)
     assert_same(resumed.last, peace.last)
     assert_same(resumed.ema, peace.ema)

@@ -70,6 +70,8 @@ class Batch:
             "INSERT OR REPLACE INTO things VALUES (?, ?, ?, ?, ?, ?)",
             (kind, id, version + 1, about.get("video"), about.get("class"), text),
         )
+        self._count(kind, before, -1)
+        self._count(kind, after, 1)
         value = whole(id, version + 1, after)
         logged = None if value is None else json.dumps(value, ensure_ascii=False)
         added = self.db.execute(
@@ -79,6 +81,11 @@ class Batch:
         assert added.lastrowid is not None
         self.changed.append(Change(kind, id, value, added.lastrowid, self.client))
         self.steps.append(Step(kind, id, before, after))
+
+    def _count(self, kind: Kind, value: Value | None, more: int) -> None:
+        if value is not None and "video" in value:
+            add = "ON CONFLICT DO UPDATE SET number = number + excluded.number"
+            self.db.execute(f"INSERT INTO counts VALUES (?, ?, ?) {add}", (kind, value["video"], more))
 
     def current(self, kind: Kind, id: str) -> dict[str, Any]:
         """The latest change of a thing, as JSON, for a refusal."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
 
 Kind = Literal["click", "class", "segment", "verdict"]
@@ -20,7 +20,7 @@ class Change:
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON."""
-        return asdict(self)
+        return dict(vars(self))  # asdict would copy the value too
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,9 @@ what it says is kept in the corner.
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -47,7 +49,7 @@ class Project:
         self.own, self.database = root / OWN, root / OWN / DATABASE
         self.inside = None if kind == "run" else root
         self.remarks: list[str] = []
-        self._lock = threading.Lock()
+        self._lock, self._listed = threading.Lock(), -math.inf
         self.book = _open_book(self.own / _BOOK)
         self.videos: Mapping[str, ProjectVideo] = {}
         self.files: Mapping[str, Path] = {}
@@ -65,13 +67,18 @@ class Project:
     def rescan(self, tell: Tell | None = None) -> None:
         """List the folder anew. tell: told how many of the files not yet known have been looked into, and how
         many there are. DataError if the folder can no longer be read."""
+        asked = time.monotonic()
         with self._lock:
+            if self._listed > asked:  # begun by another while this one waited: as new as its own would be
+                return
+            began = time.monotonic()
             files = self._files()
             found = self._look(files, tell)
             if self.dataset is not None:
                 listed = self._recordings
                 found = {id: joined(listed.get(id), found.get(id)) for id in [*listed, *found]}
             self.videos = found
+            self._listed = began
             self.files = {id: video.path for id, video in found.items() if video.path is not None}
 
     def truth(self, id: str) -> tuple[Segment, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable
+from operator import itemgetter
 from typing import Any
 
 from hrpro.core.annotations import Click
@@ -26,15 +27,26 @@ class View:
 
     def clicks(self, video: str | None = None) -> list[dict[str, Any]]:
         """Clicks, of one video or all, by video and time."""
-        return sorted(self._things("click", video), key=lambda c: (c["video"], c["time"], c["id"]))
+        return sorted(self._things("click", video), key=itemgetter("video", "time", "id"))
 
     def segments(self, video: str | None = None) -> list[dict[str, Any]]:
         """Verified segments, of one video or all, by video and start."""
-        return sorted(self._things("segment", video), key=lambda s: (s["video"], s["start"], s["id"]))
+        return sorted(self._things("segment", video), key=itemgetter("video", "start", "id"))
 
     def verdicts(self, video: str | None = None) -> list[dict[str, Any]]:
         """Verdicts on predictions, of one video or all."""
         return self._things("verdict", video)
+
+    def listed(self, kind: Kind, video: str) -> str:
+        """A JSON list of a video's things of a kind, in no order that means something; made by SQLite.
+
+        In Python, fifty people who open a video of 10,000 clicks at once wait a quarter of a minute: for each
+        row the interpreter's lock is let go and waited for, and each click is a dictionary for a moment.
+        """
+        whole = "json_set(value, '$.id', id, '$.version', version)"
+        here = "kind = ? AND video = ? AND value IS NOT NULL"
+        query = f"SELECT json_group_array({whole}) FROM things WHERE {here}"
+        return self._db.execute(query, (kind, video)).fetchone()[0]
 
     def click_table(self) -> dict[str, tuple[Click, ...]]:
         """What training is given: each clicked video's clicks (s, class name) in order of time."""
@@ -46,7 +58,7 @@ class View:
 
     def counts(self, kind: Kind) -> dict[str, int]:
         """Number of things of a kind by video; videos without any are left out."""
-        query = "SELECT video, count(*) FROM things WHERE kind = ? AND value IS NOT NULL GROUP BY video"
+        query = "SELECT video, number FROM counts WHERE kind = ? AND number > 0"
         return dict(self._db.execute(query, (kind,)).fetchall())
 
     def revision(self) -> int:

@@ -2,6 +2,7 @@
 
     things    what there is: classes, clicks, segments, verdicts; a deleted one keeps its row, so that its
               version never starts anew
+    counts    how many clicks, segments and verdicts each video has: counting them takes longer than the rest
     changes   what happened to things, in order; the number is the revision that clients count by
     requests  what was asked, and the refusal if it was refused; the same request is answered the same again
     actions   each client's steps to undo and redo: kind, id, value before and after
@@ -16,7 +17,7 @@ from pathlib import Path
 
 from hrpro.core.errors import DataError
 
-VERSION = 1
+VERSION = 2
 _TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE things (
@@ -41,6 +42,14 @@ CREATE TABLE actions (
 );
 CREATE INDEX actions_of_client ON actions (client, state, number);
 """
+_COUNTS = """
+CREATE TABLE counts (
+    kind TEXT NOT NULL, video TEXT NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (kind, video)
+) WITHOUT ROWID;
+INSERT INTO counts SELECT kind, video, count(*) FROM things
+    WHERE video IS NOT NULL AND value IS NOT NULL GROUP BY kind, video;
+"""
+_STEPS = (_TABLES, _COUNTS)  # from each version to the next
 
 
 def connect(path: Path, *, read_only: bool = False, make: bool = False) -> sqlite3.Connection:
@@ -76,10 +85,10 @@ def open_database(path: Path) -> sqlite3.Connection:
         if found > VERSION:
             what = f"a newer hrpro wrote this project (its database is of version {found}, not {VERSION})"
             raise DataError(what, where=path, mend="pip install --upgrade hrpro")
-        if found == 0:
-            for statement in _TABLES.split(";\n"):
+        for step in _STEPS[found:]:
+            for statement in step.split(";\n"):
                 db.execute(statement)
-            db.execute(f"PRAGMA user_version = {VERSION}")
+        db.execute(f"PRAGMA user_version = {VERSION}")
         db.execute("COMMIT")
         (well,) = db.execute("PRAGMA quick_check(1)").fetchone()
         if well != "ok":

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
-from lightning_fabric.plugins.environments.lightning import LightningEnvironment
-from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
-from lightning_fabric.strategies.ddp import DDPStrategy
 from torch.optim import AdamW, Optimizer
 
 from hrpro.core.errors import ConfigError
 from hrpro.training.config import TrainingConfig
 from hrpro.training.task import Task
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 
@@ -27,6 +27,12 @@ def is_first() -> bool:
 
 def launch(config: TrainingConfig) -> Fabric:
     """Fabric, ready to set up a network. ConfigError if this machine cannot compute on that device so."""
+    # Imported here: it brings PyTorch's compiler along, two seconds that predicting has no use for.
+    from lightning_fabric import Fabric
+    from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+    from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
+    from lightning_fabric.strategies.ddp import DDPStrategy
+
     available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     device = config.accelerator
     if device == "auto":

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
-from lightning_fabric.wrappers import _FabricModule
 from numpy.typing import NDArray
 
 from hrpro.core.errors import NonFiniteError
 from hrpro.training.devices import seed_torch
 from hrpro.training.schedule import random_state
 from hrpro.training.task import Task
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+    from lightning_fabric.wrappers import _FabricModule
 
 GRADIENT = "gradient_norm"
 

@@ -9,6 +9,8 @@
 PYTHON ?= python3
 TORCH_INDEX ?=
 BIN := .venv/bin
+# The packages come uncompiled, and compiling them anew in every process would take longer than all else.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test lint docs
 .DELETE_ON_ERROR:

@@ -71,7 +71,8 @@ class Server:
         return self.post("/api/ops", {"request": uuid4().hex, "ops": list(ops)})
 
     def clicks(self, video: str) -> list[dict[str, Any]]:
-        return self.get(f"/api/video?id={quote(video, safe='')}")["clicks"]
+        found = self.get(f"/api/video?id={quote(video, safe='')}")["clicks"]
+        return sorted(found, key=lambda click: click["time"])
 
     def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)

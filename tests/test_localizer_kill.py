@@ -87,6 +87,8 @@ def test_a_run_killed_anywhere_ends_with_the_same_model(tmp_path: Path) -> None:
 
 
 if __name__ == "__main__":
-    import torch.utils.tensorboard  # noqa: F401  (before the forks, not in each)
+    # Before the forks, not in each:
+    import lightning_fabric  # noqa: F401
+    import torch.utils.tensorboard  # noqa: F401
 
     print(json.dumps(main(Path(sys.argv[1]))))

@@ -101,7 +101,9 @@ def test_a_run_killed_before_each_single_disk_operation_ends_with_the_same_bits(
 
 
 if __name__ == "__main__":
-    import torch.utils.tensorboard  # noqa: F401  (before the forks, not in each)
+    # Before the forks, not in each:
+    import lightning_fabric  # noqa: F401
+    import torch.utils.tensorboard  # noqa: F401
 
     work = {"random": kill_at_random, "every": kill_at_every_event}[sys.argv[1]]
     print(json.dumps(work(Path(sys.argv[2]))))

@@ -80,6 +80,9 @@ def open_database(path: Path) -> sqlite3.Connection:
     except sqlite3.DatabaseError as error:
         raise _damaged(path, error) from error
     try:
+        (well,) = db.execute("PRAGMA quick_check(1)").fetchone()
+        if well != "ok":
+            raise DataError(f"the project's database is damaged: {well}", where=path, mend=_MEND)
         db.execute("BEGIN IMMEDIATE")
         (found,) = db.execute("PRAGMA user_version").fetchone()
         if found > VERSION:
@@ -90,9 +93,6 @@ def open_database(path: Path) -> sqlite3.Connection:
                 db.execute(statement)
         db.execute(f"PRAGMA user_version = {VERSION}")
         db.execute("COMMIT")
-        (well,) = db.execute("PRAGMA quick_check(1)").fetchone()
-        if well != "ok":
-            raise DataError(f"the project's database is damaged: {well}", where=path, mend=_MEND)
     except sqlite3.DatabaseError as error:
         db.close()
         raise _damaged(path, error) from error

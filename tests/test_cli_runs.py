@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -84,9 +83,9 @@ def test_a_killed_training_resumes_to_the_same_bits(data: Path, said, tmp_path: 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs POSIX signals")
 def test_ctrl_c_finishes_the_step_and_says_how_to_go_on(data: Path, tmp_path: Path) -> None:
-    process = start("train", "--data", data, "--run", tmp_path / "r", *SMALL, "--snippet.steps=1000000")
-    wait_for(tmp_path / "r", "config.yaml", process)
-    time.sleep(1)
+    endless = ["--snippet.steps=1000000", "--snippet.checkpoint_every=0"]
+    process = start("train", "--data", data, "--run", tmp_path / "r", *SMALL, *endless)
+    wait_for(tmp_path / "r", "checkpoints/snippet-0*", process)
     process.send_signal(signal.SIGINT)
     code, _, err = finish(process)
     assert code == 130

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import signal
 import sys
 import time
 import zlib
@@ -77,7 +78,8 @@ class Run:
         command += [f"--points={points.absolute()}", "--resume", *(["--quiet"] if quiet else [])]
         part = self.folder / COST / f"{len(self._parts()) + 1:04d}.json"
         took = measure(command, part, held=lock, env=_environment(on))
-        if took["code"] == 130:
+        # Python ends by the signal itself where Ctrl-C came while it imported.
+        if took["code"] in (130, -signal.SIGINT):
             raise KeyboardInterrupt
         if took["code"] or not is_trained(self.folder):
             why = f"by signal {-took['code']}" if took["code"] < 0 else f"with exit code {took['code']}"

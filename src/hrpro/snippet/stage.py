@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from hrpro.data.batches import Samples, pack, replayed, statistics
+from hrpro.data.batches import Samples, pack
 from hrpro.data.training_set import TrainingSet
+from hrpro.snippet.click_task import ClickTask
 from hrpro.snippet.config import SnippetConfig
 from hrpro.snippet.losses import action_loss, attention_loss, contrastive_loss, instance_weights
 from hrpro.snippet.memory import class_sums, initial_memory, updated_memory
 from hrpro.snippet.network import SnippetNetwork, SnippetOutput
 from hrpro.snippet.pseudo_labels import mine
 from hrpro.snippet.scorer import SnippetScorer
-from hrpro.training.task import Task
 
 
 class SnippetStage(SnippetScorer):
@@ -42,21 +41,11 @@ class SnippetStage(SnippetScorer):
         return output.class_tc, output.attention_t, output.activation_tc, output.embedded_td
 
 
-class SnippetTask(Task):
+class SnippetTask(ClickTask):
     """What the training loop needs to know of stage 1."""
 
     def __init__(self, stage: SnippetStage, samples: Samples) -> None:
-        self.module = self.network = stage.network
-        self.config, self.samples = stage.config, samples
-        self.recordings = [recording.id for recording in samples.training_set.recordings]
-        known = statistics(map(samples.features, range(len(samples))))
-        self.fingerprint: Mapping[str, Any] = {
-            "classes": list(stage.classes),
-            "features": known.checksum,
-            "clicks": samples.clicks_checksum(),
-        }
-        self.network.mean.copy_(torch.from_numpy(known.mean))
-        self.network.deviation.copy_(torch.from_numpy(known.deviation))
+        super().__init__(stage, samples)
         self.network.memory.copy_(self._first_memory())
 
     @torch.inference_mode()
@@ -74,14 +63,6 @@ class SnippetTask(Task):
                 sums_cd += more_cd
                 counts_c += more_c
         return initial_memory(sums_cd, counts_c)
-
-    def batch(self, step: int, indices: NDArray[np.int64], rng: np.random.Generator) -> dict[str, Any]:
-        chosen = [self.samples[int(i)] for i in indices]
-        chosen = replayed(chosen, self.config.time_warp, rng)
-        features_td, lengths = pack([sample.features_td for sample in chosen])
-        recording_t = torch.repeat_interleave(torch.arange(len(lengths)), torch.tensor(lengths))
-        clicks = [(sample.snippets, sample.classes) for sample in chosen]
-        return {"features": features_td, "lengths": lengths, "recording": recording_t, "clicks": clicks}
 
     def losses(self, module: torch.nn.Module, batch: dict[str, Any]) -> dict[str, Tensor]:
         config = self.config

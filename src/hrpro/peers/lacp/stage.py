@@ -11,16 +11,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from hrpro.data.batches import Samples, pack, replayed, statistics
+from hrpro.data.batches import Samples
 from hrpro.data.training_set import TrainingSet
 from hrpro.peers.lacp.config import LACPConfig
 from hrpro.peers.lacp.losses import feature_loss, score_loss, video_loss
 from hrpro.peers.lacp.network import LACPNetwork, LACPOutput
 from hrpro.peers.lacp.search import DenseSequences, dense_sequences
+from hrpro.snippet.click_task import ClickTask
 from hrpro.snippet.losses import action_loss, attention_loss, instance_weights
 from hrpro.snippet.pseudo_labels import PseudoLabels, mine
 from hrpro.snippet.scorer import SnippetScorer
-from hrpro.training.task import Task
 
 
 class LACPStage(SnippetScorer):
@@ -71,37 +71,16 @@ class Learning(nn.Module):
         return self.searched(features_td, lengths)
 
 
-class LACPTask(Task):
+class LACPTask(ClickTask):
     """What the training loop needs to know of LACP."""
 
     def __init__(self, stage: LACPStage, samples: Samples) -> None:
-        self.config, self.samples = stage.config, samples
-        self.recordings = [recording.id for recording in samples.training_set.recordings]
-        known = statistics(map(samples.features, range(len(samples))))
-        self.fingerprint: Mapping[str, Any] = {
-            "classes": list(stage.classes),
-            "features": known.checksum,
-            "clicks": samples.clicks_checksum(),
-        }
-        stage.network.mean.copy_(torch.from_numpy(known.mean))
-        stage.network.deviation.copy_(torch.from_numpy(known.deviation))
+        super().__init__(stage, samples)
         self.module = self.learning = Learning(stage.network)
 
     def batch(self, step: int, indices: NDArray[np.int64], rng: np.random.Generator) -> dict[str, Any]:
-        chosen = [self.samples[int(i)] for i in indices]
-        chosen = replayed(chosen, self.config.time_warp, rng)
-        features_td, lengths = pack([sample.features_td for sample in chosen])
-        recording_t = torch.repeat_interleave(torch.arange(len(lengths)), torch.tensor(lengths))
-        present_bc = torch.zeros(len(chosen), len(self.samples.training_set.classes))
-        for b, sample in enumerate(chosen):
-            present_bc[b, sample.classes] = 1
-        return {
-            "features": features_td,
-            "lengths": lengths,
-            "recording": recording_t,
-            "present": present_bc,
-            "clicks": [(sample.snippets, sample.classes) for sample in chosen],
-        }
+        batch = super().batch(step, indices, rng)
+        return {**batch, "present": self.present(batch)}
 
     def losses(self, module: nn.Module, batch: dict[str, Any]) -> dict[str, Tensor]:
         config, lengths, present_bc = self.config, batch["lengths"], batch["present"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,14 +9,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hrpro.data.batches import Samples, pack, replayed, statistics
+from hrpro.data.batches import Samples
 from hrpro.data.training_set import TrainingSet
 from hrpro.peers.sfnet.config import SFNetConfig
 from hrpro.peers.sfnet.losses import actionness_loss, frame_loss, video_logits, video_loss
 from hrpro.peers.sfnet.mining import mine, radius_at
 from hrpro.peers.sfnet.network import SFNetOutput, SFNetwork
+from hrpro.snippet.click_task import ClickTask
 from hrpro.snippet.scorer import SnippetScorer
-from hrpro.training.task import Task
 
 
 class SFNetStage(SnippetScorer):
@@ -44,38 +43,13 @@ class SFNetStage(SnippetScorer):
         return class_tc, attention_t, activation_tc, output.embedded_td
 
 
-class SFNetTask(Task):
+class SFNetTask(ClickTask):
     """What the training loop needs to know of SF-Net."""
 
-    def __init__(self, stage: SFNetStage, samples: Samples) -> None:
-        self.module = self.network = stage.network
-        self.config, self.samples = stage.config, samples
-        self.recordings = [recording.id for recording in samples.training_set.recordings]
-        known = statistics(map(samples.features, range(len(samples))))
-        self.fingerprint: Mapping[str, Any] = {
-            "classes": list(stage.classes),
-            "features": known.checksum,
-            "clicks": samples.clicks_checksum(),
-        }
-        self.network.mean.copy_(torch.from_numpy(known.mean))
-        self.network.deviation.copy_(torch.from_numpy(known.deviation))
-
     def batch(self, step: int, indices: NDArray[np.int64], rng: np.random.Generator) -> dict[str, Any]:
-        config = self.config
-        chosen = [self.samples[int(i)] for i in indices]
-        chosen = replayed(chosen, self.config.time_warp, rng)
-        features_td, lengths = pack([sample.features_td for sample in chosen])
-        present_bc = torch.zeros(len(chosen), len(self.network.classifier.bias) - 1)
-        for b, sample in enumerate(chosen):
-            present_bc[b, torch.from_numpy(sample.classes)] = 1
-        return {
-            "features": features_td,
-            "lengths": lengths,
-            "recording": torch.repeat_interleave(torch.arange(len(lengths)), torch.tensor(lengths)),
-            "clicks": [(sample.snippets, sample.classes) for sample in chosen],
-            "present": present_bc,
-            "radius": radius_at(step, steps=config.steps, radius=config.radius, growth=config.growth),
-        }
+        batch, config = super().batch(step, indices, rng), self.config
+        radius = radius_at(step, steps=config.steps, radius=config.radius, growth=config.growth)
+        return {**batch, "present": self.present(batch), "radius": radius}
 
     def losses(self, module: torch.nn.Module, batch: dict[str, Any]) -> dict[str, Tensor]:
         config = self.config

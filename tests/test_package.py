@@ -149,3 +149,9 @@ def test_every_dependency_is_pinned_within_its_range_on_every_python() -> None:
             ]
             (version,) = [part.version for part in pin.specifier]
             assert requirement.specifier.contains(version), (requirement, pin)
+
+
+def test_a_prediction_loads_nothing_that_only_training_needs() -> None:
+    code = "import sys, hrpro.runs; print(sys.modules.keys() & {'lightning_fabric', 'torch._dynamo'})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"

@@ -10,7 +10,7 @@ import torch
 
 from hrpro.core.annotations import Click, Detections
 from hrpro.data.training_set import TrainingSet
-from hrpro.halves import half_config, halves
+from hrpro.halves import half_config, halves, spread
 from hrpro.instance.stage import InstanceStage
 from hrpro.localizer import HRPro
 from hrpro.proposals.threshold import best_threshold
@@ -42,6 +42,12 @@ def test_halves_share_nothing_and_both_have_clicks(tmp_path: Path) -> None:
     )
     assert dealt is not None
     assert all(any(half.clicks.values()) for half in dealt)
+
+
+def test_of_many_recordings_some_are_asked(tmp_path: Path) -> None:
+    training_set = by_hand(tmp_path, {f"v{i}": (12, [(3, "jump")]) for i in range(5)})
+    for at_most, asked in ((9, "01234"), (5, "01234"), (4, "024"), (2, "03"), (1, "0")):
+        assert [item.id for item in spread(training_set, at_most)] == [f"v{i}" for i in asked]
 
 
 def test_halves_cost_a_quarter_of_stage_one_and_share_no_seed() -> None:

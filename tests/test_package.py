@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -90,15 +91,21 @@ def test_what_is_exported_is_there() -> None:
 
 def test_importing_it_and_asking_for_help_is_light() -> None:
     code = (
-        "import sys, hrpro\n"
+        "import os, sys, hrpro\n"
         "assert not {'numpy', 'torch', 'numba', 'yaml', 'rich'} & set(sys.modules), 'import hrpro'\n"
         "from hrpro.cli import main\n"
         "try: main(['train', '--help'])\n"
         "except SystemExit: pass\n"
         "assert not {'torch', 'lightning_fabric', 'tensorboard'} & set(sys.modules), 'hrpro train --help'\n"
+        "print(os.environ['OMP_WAIT_POLICY'])\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    for given, policy in (({}, "passive"), ({"OMP_WAIT_POLICY": "active"}, "active")):
+        environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"} | given
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.splitlines()[-1] == policy, "PyTorch, loaded after this, would not see it"
 
 
 def test_the_command_and_the_version_are_those_of_the_package() -> None:

@@ -40,11 +40,11 @@ def test_what_was_found_is_told() -> None:
     assert told({}) == ""
 
 
-@pytest.mark.parametrize(("enough", "each"), [(500, 1), (2, 2)])
+@pytest.mark.parametrize(("enough", "each"), [(1000, 1), (4, 2)])
 def test_it_is_judged_by_reliable_proposals_of_recordings_not_seen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, enough: int, each: int
 ) -> None:
-    monkeypatch.setattr("hrpro.trust._ENOUGH", enough)
+    monkeypatch.setattr("hrpro.trust.ENOUGH", enough)
     training_set = by_hand(tmp_path / "data", SEVERAL)
     config = judged_config()
     model = HRPro(config).fit(training_set)

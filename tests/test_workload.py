@@ -73,6 +73,18 @@ def test_what_follows_from_length_and_dimension(name: str, tmp_path: Path) -> No
     assert sum(sorted(lengths)[-together:]) * each <= PASS_BYTES or together == 1
 
 
+@pytest.mark.parametrize(
+    ("recordings", "clicks", "members", "steps", "later"),
+    [(4, 40, 4, 150, 225), (42, 849, 4, 259, 388), (199, 1999, 4, 564, 846), (200, 3007, 1, 792, 849)],
+)
+def test_many_clicks_take_one_network_and_more_steps(
+    tmp_path: Path, recordings: int, clicks: int, members: int, steps: int, later: int
+) -> None:
+    config = Config.for_data(empty(tmp_path, [300] * recordings, 16, 5, clicks))
+    assert (config.snippet.members, config.snippet.steps) == (members, steps)
+    assert config.instance.steps == later
+
+
 def test_a_peer_keeps_to_the_same_bounds(tmp_path: Path) -> None:
     config = Config.for_data(empty(tmp_path, [9000] * 30, 2048, 20, 900)).with_method("lacp")
     assert (config.lacp.batch_size, config.lacp.accumulate) == (14, 2)

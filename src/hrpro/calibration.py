@@ -16,7 +16,7 @@ import numpy as np
 
 from hrpro.core.annotations import Click, Detections
 from hrpro.data.training_set import TrainingSet
-from hrpro.halves import Halves
+from hrpro.halves import ENOUGH, Halves, spread
 from hrpro.proposals.threshold import best_threshold
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def choose_min_score(model: HRPro, training_set: TrainingSet, halves: Halves) ->
         return 0.0
     own = best_threshold(
         (model.predict(item.features.read_float32(), item.timeline), training_set.clicks[item.id])
-        for item in training_set.recordings
+        for item in spread(training_set, ENOUGH)
     )
     if model.config.about.section != "snippet":
         return own
@@ -52,7 +52,7 @@ def _unseen(model: HRPro, halves: Halves) -> Iterator[Judged]:
     assert model.snippet is not None
     for half in halves.each:
         known = {click.label for held in half.taught.clicks.values() for click in held}
-        for item in half.others.recordings:
+        for item in spread(half.others, ENOUGH // 2):
             features_td = item.features.read_float32()
             scores = half.network.scores(features_td)
             if model.config.instance.source != "raw":  # the halves' embedding has another width

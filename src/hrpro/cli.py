@@ -49,6 +49,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Exit code: 0; 1 if inspect found errors; 2 after one line on what to mend; 3 if some videos failed.
     """
+    # PyTorch's threads wait for each other busily unless told before it is loaded, and beside any other busy
+    # program that takes a training several times as long.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     words = list(sys.argv[1:] if argv is None else argv) or ["--help"]
     with warnings.catch_warnings():
         warnings.showwarning = lambda message, *_: _say(message)

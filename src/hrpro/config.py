@@ -102,18 +102,22 @@ class Config:
 
         Steps grow with the square root of the number of recordings, so that small sets are not learned by
         heart and large ones are seen often enough; networks grow with the number of clicks. The fewer
-        clicks, the more one network's luck weighs, and the less several cost. What follows from long
-        recordings and few dimensions: ``workload.bounded``.
+        clicks, the more one network's luck weighs, and the less several cost; of many, one network learns
+        more in more steps than two in as many together. What follows from long recordings and few
+        dimensions: ``workload.bounded``.
         """
         recordings = len(training_set.recordings)
         clicks = sum(map(len, training_set.clicks.values()))
+        several = clicks < 2000
         steps = min(max(round(40 * math.sqrt(recordings)), 150), 4000)
+        longer = 1 if several else 1.4
         width = 512 if clicks >= 5000 else 256
-        members = 4 if clicks < 2000 else 2 if clicks < 10_000 else 1
         base = cls()
         chosen = replace(
             base,
-            snippet=replace(base.snippet, steps=steps, hidden=width, members=members),
+            snippet=replace(
+                base.snippet, steps=round(longer * steps), hidden=width, members=4 if several else 1
+            ),
             instance=replace(base.instance, steps=round(1.5 * steps), hidden=width),
         )
         return bounded(chosen, training_set)

@@ -14,11 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from hrpro.data.training_set import TrainingSet
+from hrpro.data.training_set import Recording, TrainingSet
 from hrpro.snippet.config import SnippetConfig
 from hrpro.snippet.ensemble import SnippetEnsemble
 
 OnRow = Callable[[Any], None]
+
+ENOUGH = 100
+"""Recordings, of both halves together, that a choice is made by: more cost time and memory and add little."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +68,12 @@ def halves(training_set: TrainingSet) -> tuple[TrainingSet, TrainingSet] | None:
     if len(ids) < 2 or not clicks[ids[1]]:
         return None
     return training_set.subset(ids[::2]), training_set.subset(ids[1::2])
+
+
+def spread(training_set: TrainingSet, at_most: int) -> tuple[Recording, ...]:
+    """So many of its recordings at most, evenly spaced; all, if they are no more."""
+    recordings = training_set.recordings
+    return recordings[:: max(-(-len(recordings) // at_most), 1)]
 
 
 def half_config(config: SnippetConfig, half: int) -> SnippetConfig:

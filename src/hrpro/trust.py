@@ -17,7 +17,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hrpro.core.annotations import Detections, Segment
-from hrpro.halves import Half, Halves
+from hrpro.halves import ENOUGH, Half, Halves, spread
 from hrpro.instance.config import InstanceConfig
 from hrpro.instance.examples import Pool
 from hrpro.instance.stage import NothingToLearn
@@ -30,7 +30,6 @@ WEIGHTS = (0.05, 0.1, 0.2, 0.35, 0.5, 1.0)
 TIOUS = "0.1:0.7"
 _LEAST = 0.02  # of mAP that stage 2 has to gain, or is left out
 _ALIKE = 0.0025  # of weights that differ by no more the least is taken
-_ENOUGH = 500  # recordings of a half are as good as all of thousands, whose detections would fill the memory
 
 
 def weigh(model: HRPro, names: Sequence[str], pools: Sequence[Pool], halves: Halves) -> dict[float, float]:
@@ -52,8 +51,7 @@ def weigh(model: HRPro, names: Sequence[str], pools: Sequence[Pool], halves: Hal
         judged = _both_stages(model, half)
         if judged is None:
             return {}
-        recordings = half.others.recordings
-        for item in recordings[:: -(-len(recordings) // _ENOUGH)]:
+        for item in spread(half.others, ENOUGH // 2):
             features_td = item.features.read_float32()
             scores = half.network.scores(features_td)
             proposals, refined = judged.read(features_td, scores)

@@ -16,7 +16,7 @@ others, and the mean of both has fewer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import pairwise
 
 import numpy as np
@@ -70,23 +70,24 @@ class Exemplars:
         some = snippets[torch.from_numpy(rng.permutation(len(snippets))[:1000])]
         bandwidth = (_squares(some, some).median() / GAMMA).clamp_min(1e-12)
         count, classes = len(snippets), len(training_set.classes)
-        gram, right = (torch.zeros(count, width, dtype=torch.float64) for width in (count, classes))
-        kernel_sum, target_sum = torch.zeros(count, dtype=torch.float64), torch.zeros(classes).double()
-        for index in range(len(recordings)):
-            target = torch.from_numpy(targets(index)).double()
+        gram, right = np.zeros((count, count)), np.zeros((count, classes))
+        kernel_sum, target_sum = np.zeros(count), np.zeros(classes)
+        pairs = ((standardised(index), torch.from_numpy(targets(index))) for index in range(len(recordings)))
+        for x_td, target_tc in _rows(pairs, ROWS):
+            kernel_tm = torch.exp(-_squares(x_td, snippets) / bandwidth).double().numpy()
+            target = target_tc.double().numpy()
+            # NumPy sees that both factors are the same and does half the work, as PyTorch does not.
+            gram += kernel_tm.T @ kernel_tm
+            right += kernel_tm.T @ target
+            kernel_sum += kernel_tm.sum(0)
             target_sum += target.sum(0)
-            for x_td, part in zip(standardised(index).split(ROWS), target.split(ROWS), strict=True):
-                kernel = torch.exp(-_squares(x_td, snippets) / bandwidth).double()
-                gram += kernel.T @ kernel
-                right += kernel.T @ part
-                kernel_sum += kernel.sum(0)
         offset = target_sum / total
-        right -= torch.outer(kernel_sum, offset)
-        within = torch.exp(-_squares(snippets, snippets) / bandwidth).double()
+        right -= np.outer(kernel_sum, offset)
+        within = torch.exp(-_squares(snippets, snippets) / bandwidth).double().numpy()
         gram += RIDGE * (within + within.T) / 2
-        gram.diagonal().add_(1e-6)  # equal snippets make it singular
-        alpha = torch.linalg.solve(gram, right)
-        parts_of_it = (snippets, alpha.float(), offset.float(), bandwidth[None], mean, deviation)
+        gram[np.diag_indices(count)] += 1e-6  # equal snippets make it singular
+        alpha, offset = (torch.from_numpy(x).float() for x in (np.linalg.solve(gram, right), offset))
+        parts_of_it = (snippets, alpha, offset, bandwidth[None], mean, deviation)
         # Laid out as a file would give them back: products of other strides differ in their last bits.
         plain = [tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for tensor in parts_of_it]
         return cls(dict(zip(NAMES, plain, strict=True)))
@@ -129,6 +130,18 @@ def clicked_activation(
         return np.where(known, activation(recording.features.read_float32()), np.float32(0))
 
     return target
+
+
+def _rows(pairs: Iterable[tuple[Tensor, Tensor]], number: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """The rows of all pairs, one after the other, in pairs of ``number`` rows (the last of fewer)."""
+    first, second = torch.empty(0), torch.empty(0)
+    for x, y in pairs:
+        first, second = (torch.cat([a, b]) if len(a) else b for a, b in ((first, x), (second, y)))
+        while len(first) >= number:
+            yield first[:number], second[:number]
+            first, second = first[number:], second[number:]
+    if len(first):
+        yield first, second
 
 
 def _tensor(features_td: NDArray[np.float32]) -> Tensor:

@@ -30,7 +30,7 @@ from hrpro.training.ema import Ema
 from hrpro.training.finite import GRADIENT, blame, culprit
 from hrpro.training.interrupt import Interrupt
 from hrpro.training.logs import Logs, Row
-from hrpro.training.memory import release_memory
+from hrpro.training.memory import PAUSE, release_memory
 from hrpro.training.progress import Display
 from hrpro.training.schedule import epoch_batches, lr_factor, random_state, shares
 from hrpro.training.task import Task
@@ -85,7 +85,7 @@ def train(
             Display(name, steps=config.steps, done=learner.step, visible=progress and first) as display,
         ):
             ahead = reader.submit(learner.prepare, learner.step)
-            saved = time.monotonic()
+            saved = release = time.monotonic()
             writing = 0.0  # seconds that the last checkpoint took
             while learner.step < config.steps:
                 began = time.monotonic()
@@ -97,8 +97,8 @@ def train(
                 seconds = time.monotonic() - began
                 display.update(learner.step, values, min(config.batch_size, len(task.recordings)))
                 row = logs.add(learner.step, {**values, "step_seconds": seconds})
-                if row:
-                    release_memory()
+                if row and time.monotonic() >= release:
+                    release = time.monotonic() + PAUSE * release_memory()
                 if row and on_row and first:
                     on_row(row)
 

@@ -1,7 +1,8 @@
 """Give freed memory back to the system.
 
 Batches differ in length, so every step frees blocks of other sizes than the next one wants, and glibc keeps
-them all: the process grows for as long as it trains, many times over what it uses.
+them all: the process grows for as long as it trains, many times over what it uses. What was given back has
+to be asked for again, which takes about as long, so it is not done at every occasion.
 """
 
 from __future__ import annotations
@@ -9,13 +10,19 @@ from __future__ import annotations
 import ctypes
 import functools
 import sys
+import time
 from collections.abc import Callable
 
+PAUSE = 200
+"""Times that a release takes, to be let pass before the next."""
 
-def release_memory() -> None:
-    """Return what is free to the system; does nothing where the C library cannot."""
+
+def release_memory() -> float:
+    """Give what is free back to the system, if the C library can, and return the seconds that it took."""
+    began = time.monotonic()
     if (trim := _trim()) is not None:
         trim(0)
+    return time.monotonic() - began
 
 
 @functools.cache

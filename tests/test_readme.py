@@ -7,12 +7,16 @@ import io
 import json
 import re
 import shlex
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from hrpro.cli import main
+from hrpro.config import Config
 from hrpro.data.synthetic import make_dataset
+from hrpro.data.training_set import TrainingSet
 
 ROOT = Path(__file__).resolve().parents[1]
 README, PAGE = ROOT / "README.md", ROOT / "docs/features.md"
@@ -49,7 +53,15 @@ def my_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     truth = json.loads((made / "gt_full.json").read_text())["database"]
     (tmp_path / "truth.json").write_text(json.dumps({"database": {"wednesday": truth["test_000"]}}))
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(Config, "for_data", sooner)
     return root
+
+
+def sooner(training_set: TrainingSet, chosen: Callable[[TrainingSet], Config] = Config.for_data) -> Config:
+    """What follows from the data, in less time."""
+    config = chosen(training_set)
+    snippet = replace(config.snippet, members=2, steps=40)
+    return replace(config, snippet=snippet, instance=replace(config.instance, steps=40))
 
 
 def test_the_commands_work_as_printed(my_data: Path, capsys: pytest.CaptureFixture[str]) -> None:

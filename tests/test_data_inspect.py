@@ -25,6 +25,8 @@ from data_folders import (
     own_layout,
     save_features,
 )
+from hrpro.core.errors import DataError
+from hrpro.data.folder import open_dataset
 from hrpro.data.inspect import Report, inspect_dataset, render
 
 Break = Callable[[Path], object]
@@ -241,6 +243,16 @@ def test_all_faults_are_found_at_once(tmp_path: Path):
         "split_train.txt:3: 'v0' has no click",
     ):
         assert expected in text
+
+
+def test_clicks_before_the_first_snippet_are_told(tmp_path: Path):
+    """Features that begin later than the recording: training refuses such clicks as inspect does."""
+    root = own_layout(tmp_path / "data", "features: {stride: 0.8, offset: 100}\n")
+    report = inspect_dataset(root)
+    early = [problem for problem in report.problems if "lies before the first snippet" in problem.what]
+    assert early
+    with pytest.raises(DataError, match=r"clicks\.csv:2: .* lies before the first snippet"):
+        open_dataset(root).training_set()
 
 
 def test_our_layout_reports_every_unknown_key_and_goes_on(tmp_path: Path):

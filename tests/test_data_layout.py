@@ -59,6 +59,7 @@ class TestDatasetYaml:
             ("classes: [a]\n", "the snippets' stride is missing"),
             ("", "must be a mapping"),
             ("- a\n", "must be a mapping"),
+            ("!!map [a, b]\n", r"dataset\.yaml:1: not a YAML file"),
             ("features: 3\n", "yaml:1: features: must be a mapping"),
             ("features: {stride: fast}\n", "features.stride: must be a positive number, not 'fast'"),
             ("features: {stride: -1}\n", "features.stride: must be a positive number, not -1"),
@@ -129,6 +130,7 @@ class TestFieldFaults:
         ("name", "content", "message"),
         [
             ("meta.json", '{"fps": "fast"}', r"meta\.json:1: fps: must be a positive number, not 'fast'"),
+            ("meta.json", f'{{"fps": 1{"0" * 400}}}', r"meta\.json:1: fps: must be a positive number"),
             ("meta.json", '{"fps": 0}', r"meta\.json:1: fps: must be a positive number, not 0"),
             ("meta.json", '{"classes": "a"}', "must be a list of names"),
             ("meta.json", "[]", "must be a mapping"),

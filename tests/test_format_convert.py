@@ -65,6 +65,21 @@ def test_a_file_of_one_video_says_where_its_name_went(
     assert "only the file's name tells the video there: 'c' becomes 'labels'\n" in capsys.readouterr().out
 
 
+def test_a_dot_in_a_name_is_part_of_it(clicks: Path, tmp_path: Path) -> None:
+    clicks.rename(tmp_path / "mine.v1.csv")
+    assert run("convert", tmp_path / "mine.v1.csv", f"{tmp_path}/out/", "--to", "via") == 0
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["mine.v1.json"]
+
+
+def test_a_label_of_audacity_at_one_moment_is_a_click_however_it_is_written(tmp_path: Path) -> None:
+    there = tmp_path / "o.json"
+    (tmp_path / "film.txt").write_text("1.5\t1.500000\tjump\n2\t2.5\trun\n")
+    assert run("convert", tmp_path / "film.txt", there, "--from", "audacity", "--to", "via") == 0
+    assert run("convert", there, tmp_path / "back.txt", "--to", "audacity") == 0
+    back = (tmp_path / "back.txt").read_text()
+    assert back == "1.500000\t1.500000\tjump\n2.000000\t2.500000\trun\n"
+
+
 def test_losses_are_said_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = SAMPLES / "via3_project.json"
     assert run("convert", source, tmp_path / "c.csv") == 0

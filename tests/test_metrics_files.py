@@ -144,6 +144,31 @@ def test_the_table_fits_a_terminal(files: tuple[Path, Path]) -> None:
     assert any("0.3333 over 0.1:0.5" in line for line in lines)
 
 
+def test_class_names_are_printed_as_they_are(tmp_path: Path) -> None:
+    """They are no markup."""
+    names = ("[/x]", "[bold]", "hand [left]")
+    truth = [{"label": name, "segment": [0, 10]} for name in names]
+    (tmp_path / "gt.json").write_text(json.dumps({"database": {"one": {"annotations": truth}}}))
+    rows = [Detection(0, 10, name, 0.9) for name in names]
+    write_detections(tmp_path / "found.json", {"one": Detections.from_list(rows)})
+    shown = io.StringIO()
+    Console(file=shown, width=100).print(table(evaluate_files(tmp_path / "gt.json", tmp_path / "found.json")))
+    for name in names:
+        assert name in shown.getvalue()
+
+
+def test_numbers_beyond_all_bounds_are_refused(files: tuple[Path, Path]) -> None:
+    truth, found = files
+    huge = "1" + "0" * 400
+    for path, old in ((truth, '"segment": [0, 10]'), (found, "0.9")):
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, old.replace("10", huge).replace("0.9", huge), 1))
+        with pytest.raises(DataError):
+            evaluate_files(truth, found)
+        path.write_text(text)
+
+
 def test_recall_and_moments_stand_in_table_json_and_csv(files: tuple[Path, Path], tmp_path: Path) -> None:
     as_json, as_csv = tmp_path / "r.json", tmp_path / "r.csv"
     asked: dict[str, Any] = {"subset": "test", "tiou": "0.5,0.7", "recall": True, "moments": True}

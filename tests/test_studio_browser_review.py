@@ -395,3 +395,42 @@ def test_the_surest_moment(page: Any) -> None:
     }"""
     )
     assert moments == [2.25, 3.25, pytest.approx(2.25, abs=0.51), 2.35, 3]
+
+
+def test_what_was_verified_before_is_not_doubled_and_no_click_contradicts(page: Any) -> None:
+    """The operations of a verdict, from facts that runs trained one after the other leave behind."""
+    told = page.evaluate(
+        """async () => {
+      const {acceptance, rejection} = await import("/static/review_ops.js");
+      const item = {id: "r2-v-0", run: "r2", video: "v", start: 10, end: 20, class: "a", moment: 14};
+      const verified = {id: "s", version: 3, start: 11, end: 20, class: "a", prediction: "r1-v-5"};
+      const segment = (more) => ({...verified, ...more});
+      const click = {id: "k", version: 2, time: 14, class: "a"};
+      const facts = (segments) => ({
+        clicks: [click], segments, verdicts: [], names: new Map(), duration: 60, activations: null,
+      });
+      const told = (ops) => ops.map((op) => [op.op, op.id ?? null, op.start ?? null, op.class ?? null]);
+      const own = segment({prediction: item.id, start: 10});
+      const draft = (more) => ({start: 10, end: 20, class: "a", ...more});
+      return [
+        acceptance(item, null, facts([segment({})]), () => "new"),
+        acceptance(item, draft({start: 10.5}), facts([segment({})]), () => "new"),
+        acceptance(item, null, facts([segment({end: 13})]), () => "new"),
+        acceptance(item, null, facts([segment({class: "b"})]), () => "new"),
+        acceptance(item, draft({class: "b"}), facts([own]), () => "new"),
+        acceptance(item, draft({start: 15}), facts([own]), () => "new"),
+        rejection(item, facts([segment({})])),
+      ].map(told);
+    }"""
+    )
+    judged = ["judge", "r2-v-0", None, None]
+    added = ["add_segment", "new", 10, "a"]
+    assert told[0] == [judged]  # the boundaries verified before stay
+    assert told[1] == [judged, ["edit_segment", "s", 10.5, "a"]]
+    assert told[2] == told[3] == [judged, added]  # another action, another class
+    swap = [["delete_click", "k", None, None], ["add_click", "new", None, "b"]]
+    assert told[4] == [judged, ["edit_segment", "s", 10, "b"], *swap]
+    moved = [["delete_click", "k", None, None], ["add_click", "new", None, "a"]]
+    assert told[5] == [judged, ["edit_segment", "s", 15, "a"], *moved]
+    gone = [["delete_segment", "s", None, None], ["delete_click", "k", None, None]]
+    assert told[6] == [judged, *gone]

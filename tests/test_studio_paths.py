@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -216,6 +217,41 @@ def test_a_list_may_name_what_lies_elsewhere(folder: Path) -> None:
     beside = Held({"x": folder.parent / "outside.mp4"}, folder)  # no link at all
     with pytest.raises(Refused):
         Listing(beside).path("x")
+
+
+def test_a_manifest_from_elsewhere_shows_no_file_that_is_no_video(folder: Path, tmp_path: Path) -> None:
+    """A run's manifest names its videos, wherever they lie: not what else it may name."""
+    (tmp_path / "run" / "model").mkdir(parents=True)
+    (tmp_path / "run" / "model" / "model.json").write_text("{}")
+    (tmp_path / "run" / "features").mkdir()
+    (tmp_path / "like.mp4").write_bytes(SECRET)
+    named = {
+        "one": folder / "one.mp4",
+        "text": folder / "notes.txt",
+        "users": Path("/etc/passwd"),
+        "like": tmp_path / "like.mp4",
+    }
+    lines = [json.dumps({"id": id, "video": str(path), "state": "done"}) + "\n" for id, path in named.items()]
+    (tmp_path / "run" / "features" / "manifest.jsonl").write_text("".join(lines))
+    with serving(tmp_path / "run") as site:
+        assert site.get("/media?id=one").status == 200
+        for id in ("text", "users", "like"):
+            for route in ROUTES[:3]:
+                answer = site.get(route.format(id))
+                told_nothing = route.startswith("/api/frames") and answer.json["times"] is None
+                assert answer.status in (403, 404) or told_nothing, (id, route, answer.body)
+                assert SECRET not in answer.body
+                assert b"root:" not in answer.body
+
+
+def test_nothing_is_written_through_a_corner_that_is_a_link(tmp_path: Path) -> None:
+    (tmp_path / "project").mkdir()
+    (tmp_path / "victim").mkdir()
+    (tmp_path / "project" / "one.mp4").write_bytes(b"x")
+    (tmp_path / "project" / ".hrpro-studio").symlink_to(tmp_path / "victim")
+    with pytest.raises(ConfigError, match="is a link"), serving(tmp_path / "project"):
+        pass
+    assert not list((tmp_path / "victim").iterdir())
 
 
 def test_a_folder_whose_name_begins_alike_is_outside(tmp_path: Path) -> None:

@@ -233,6 +233,38 @@ def test_the_worklist_is_sorted_and_leaves_out_what_was_judged(tmp_path: Path, m
     store.close()
 
 
+def test_what_was_verified_before_is_not_asked_again(tmp_path: Path) -> None:
+    """A second run finds an action that people have verified: in the first, or drawn by hand."""
+    run = Run("2", tmp_path / "run", {"jump": "k", "run": "l"}, 1.0)
+    segments = np.array([[0, 4], [10, 14], [20, 24], [30, 34], [40, 44]], np.float64)
+    columns = Detections(segments, np.array([0, 0, 0, 1, 0]), np.full(5, 0.9), ("jump", "run"))
+    about = {"run": "2", "stamp": "", "min_score": 0.4, "doubtful": 0.5, "shown": [0, 1, 2, 3, 4]}
+    about |= {"uncertainty": [0.5] * 5, "moments": [2, 12, 22, 32, 42]}
+    write_detections(found_path(run.folder, "v"), {"v": columns}, external_data=about)
+    store = Store(tmp_path / "studio.db", lambda: {"v": 60.0})
+    classes = (("k", "jump"), ("l", "run"))
+    ops: list[dict[str, Any]] = [
+        {"op": "add_class", "id": id, "name": name, "color": "#112233", "key": None} for id, name in classes
+    ]
+    verified = (
+        (1, 4, prediction_id("1", "v", 7)),  # 0 to 4: of an earlier run
+        (10, 13, None),  # 10 to 14: by hand
+        (20, 21.9, None),  # 20 to 24: not half of it
+        (30, 34, None),  # 30 to 34: of another class
+        (40, 44, prediction_id("2", "v", 3)),  # 40 to 44: of this very run, where verdicts are on predictions
+    )
+    for n, (start, end, prediction) in enumerate(verified):
+        op = {"op": "add_segment", "id": f"s{n}", "video": "v", "start": start, "end": end, "class": "k"}
+        ops.append({**op, "origin": "accepted" if prediction else "drawn", "prediction": prediction})
+    store.apply("me", "r", ops)
+    with store.view() as view:
+        every = worklist(run, ["v"], view, sort="time", open_only=False)
+        assert [one["verdict"] for one in every] == ["accepted", "accepted", None, None, None]
+        assert [one["start"] for one in worklist(run, ["v"], view, sort="time")] == [20, 30, 40]
+        assert counts_of(run, ["v"], view) == {"v": (5, 2)}
+    store.close()
+
+
 def test_a_class_renamed_after_the_run_is_called_by_its_new_name() -> None:
     run = Run("1", Path("run"), {"jump": "a", "run": "b", "old": "gone", "elsewhere": ""}, 1.0)
     classes = [{"id": "a", "name": "run"}, {"id": "b", "name": "jump"}, {"id": "c", "name": "elsewhere"}]

@@ -94,6 +94,7 @@ def test_chance_depends_on_seed_name_step_and_share() -> None:
         ("accumulate", -1),
         ("log_every", 0),
         ("seed", -1),
+        ("seed", 2**63),
         ("lr", -1e-3),
         ("lr", math.nan),
         ("lr", math.inf),

@@ -317,3 +317,15 @@ def test_without_the_extra_it_says_how_to_get_it(videos: Path, tmp_path: Path, m
     assert done.stderr.count("\n") == 1
     assert "(pip install 'hrpro[video]')" in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_what_cannot_be_opened_stops_no_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A URL of a kind that nothing here knows, and a pipe without a writer, beside a film."""
+    render(tmp_path / "good.mp4", even_times(25, 1))
+    os.mkfifo(tmp_path / "pipe.mp4")
+    (tmp_path / "list.txt").write_text("foo://bar/x.mp4\npipe.mp4\ngood.mp4\n")
+    assert run("extract", tmp_path / "list.txt", "--out", tmp_path / "out", "--quiet") == 3
+    told = [json.loads(line) for line in (tmp_path / "out/manifest.jsonl").read_text().splitlines()]
+    states = {Path(entry["video"]).name: entry["state"] for entry in told}
+    assert states == {"x.mp4": "failed", "pipe.mp4": "failed", "good.mp4": "done"}
+    assert "cannot be opened here" in " ".join(entry.get("reason", "") for entry in told)

@@ -178,6 +178,30 @@ def test_subtitles_of_others_are_not_overwritten(
         (tmp_path / name).unlink()
 
 
+def test_all_detections_of_others_are_not_overwritten(
+    videos: Path, taught: Path, said, tmp_path: Path
+) -> None:
+    theirs = tmp_path / "detections.json"
+    for content in ('{"mine": 1}', "[]", "no JSON", '{"external_data": null}'):
+        theirs.write_text(content)
+        line = said("predict", "--run", taught, "--video", videos / "c.mp4", "--out", tmp_path)
+        assert line.startswith(
+            f"{theirs}: is there already and was not written by hrpro predict (name another"
+        )
+        assert theirs.read_text() == content
+        assert names(tmp_path) == ["detections.json"]
+
+
+def test_colons_in_names_are_no_addresses(
+    videos: Path, taught: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(videos / "c.mp4", "12:30.mp4")
+    words = ("--video", "./12:30.mp4", "--out", "o:2", "--render", "--device", "cpu", "--quiet")
+    assert run("predict", "--run", taught, *words) == 0
+    assert (tmp_path / "o:2" / "12:30.annotated.mp4").is_file()
+
+
 def test_the_annotated_video_shows_what_was_found_when_it_is_there(
     videos: Path, taught: Path, tmp_path: Path
 ) -> None:

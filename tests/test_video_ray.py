@@ -25,6 +25,7 @@ import torch
 from commands import SMALL, run
 from hrpro.core.errors import ConfigError
 from hrpro.video import extract as extraction
+from hrpro.video import ray_stages
 from hrpro.video.decode import probe
 from hrpro.video.extract import ExtractJob, Parts, extract, work_through
 from hrpro.video.jobs import Outcome
@@ -181,6 +182,19 @@ def test_from_url_to_url_by_both_engines(
     states = {id: entry["state"] for id, entry in manifest(tmp_path / "out").items()}
     assert states == {"bad": "failed", "deep/other": "kept", "long": "kept", "moment": "kept"}
     assert files(tmp_path / "out") == peace
+
+
+def test_a_video_that_does_not_say_how_long_it_is(tmp_path: Path) -> None:
+    """As a raw stream, or what a browser recorded: the chunks are those of any other."""
+    path = tmp_path / "raw.h264"
+    render(path, even_times(25, 2), codec="libx264")
+    assert probe(path).duration is None
+    origin = choose("classic")
+    job = ExtractJob("raw", path, tmp_path / "raw.safetensors", origin, 1)
+    parts = Parts(extraction.begin, extraction.finish, origin)
+    tables = list(ray_stages._chunks(0, "content", parts, job))
+    assert tables[-1].column_names == tables[0].column_names
+    assert sum(table.num_rows for table in tables) == len(tables) > 0
 
 
 def test_killed_workers_cost_nothing_but_time_unless_all_die(

@@ -16,6 +16,7 @@ from hrpro.core.errors import ConfigError
 from hrpro.localizer import HRPro
 from hrpro.predictions import predict_videos
 from hrpro.video.store import read_about
+from rendered_videos import even_times, render
 
 pytest_plugins = ["command_fixtures", "clicked_films"]
 
@@ -77,6 +78,25 @@ def test_clicks_in_frames_are_of_the_videos_own_rate(videos: Path) -> None:
     path = videos.parent / "frames.csv"
     path.write_text("class,start_frame,stop_frame,video_id,point\nwave,1,99,day/a,60\nwave,1,99,day/b,60\n")
     assert [row.time for _, row in clicked_videos(videos, path).rows] == [2.0, 5.0]
+
+
+def test_a_broken_video_stops_no_other(
+    videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file that is no video beside a table in frames, and a click that lies behind a film's broken end."""
+    mine, table = tmp_path / "mine", tmp_path / "clicks.csv"
+    mine.mkdir()
+    (mine / "a.mp4").symlink_to(videos / "a.mp4")
+    (mine / "junk.mp4").write_bytes(b"no video")
+    short = {"cluster_time_limit": "1000"}
+    film = render(mine / "cut.mkv", even_times(25, 9), codec="libx264", container_options=short)
+    film.write_bytes(film.read_bytes()[: film.stat().st_size // 2])
+    rows = [("a", 75), ("a", 200), ("junk", 60), ("cut", 25), ("cut", 212)]
+    table.write_text("class,video_id,point\n" + "".join(f"wave,{id},{frame}\n" for id, frame in rows))
+    assert run("train", "--videos", mine, "--clicks", table, "--run", tmp_path / "r", *SMALL) == 3
+    err = " ".join(capsys.readouterr().err.split())
+    assert "skipped the click at 8.48 s, of which the broken file of 'cut' shows nothing" in err
+    assert (tmp_path / "r/model/model.json").is_file()
 
 
 def test_words_that_do_not_go_together(

@@ -78,7 +78,7 @@ def convert(
     fitted, said = fit(
         replace(annotations, videos=known if target.unit == "frame" else annotations.videos), target
     )
-    texts = render(fitted, target, source.stem if folder else out.name)
+    texts = render(fitted, target, source.stem + target.suffix if folder else out.name)
     remarks = [*annotations.remarks, *said]
     if not folder:
         if len(texts) > 1:

@@ -97,7 +97,7 @@ def predict_videos(
 ) -> list[Outcome]:
     """Localize the actions of ``videos`` (see ``find_videos``): files of each in ``out``, an outcome each.
 
-    .json holds all detections, and ``out``/detections.json those of all videos; .csv, .srt, .vtt and the
+    .json holds all detections, ``out``/detections.json those of all these videos; .csv, .srt, .vtt and the
     annotated video those with a score of ``min_score`` at least (None: the model's own). What was written
     before from the same video, model and score is kept, and without ``render`` written anew from .json for
     another score. Raises RunError, DataError or ConfigError for what is wrong with all videos; what is wrong
@@ -128,6 +128,7 @@ def predict_videos(
         begin, finish, origin_of(model), None if weights is None else Path(weights).absolute(), film=render
     )
     with standing_for(out) as folder:
+        _check_ours(folder / f"{ALL}.json")
         jobs = placed([PredictJob(s.id, s.path, folder / s.id, **shared) for s in sources], sources, out)
         outcomes = work_through(
             work,
@@ -154,6 +155,20 @@ def predict_videos(
             stacklevel=2,
         )
     return outcomes
+
+
+def _check_ours(path: Path) -> None:
+    """DataError for a file of all detections that somebody else wrote."""
+    if not path.exists():
+        return
+    try:
+        content = read_json(path)
+        ours = isinstance(content, dict) and "hrpro" in content["external_data"]
+    except (DataError, KeyError, TypeError):
+        ours = False
+    if not ours:
+        mend = "name another folder with --out, or remove it"
+        raise DataError("is there already and was not written by hrpro predict", where=path, mend=mend)
 
 
 def begin(job: PredictJob) -> Outcome | str:

@@ -29,13 +29,16 @@ class ClickedVideos:
     def training_set(self, features: Path, outcomes: Sequence[Outcome]) -> TrainingSet:
         """Those of them whose features were extracted into ``features``, with their clicks.
 
-        DataError: there is none, or a click lies beyond its video's end.
+        DataError: there is none, or a click lies beyond its video's end; of a file that was found broken such
+        clicks are skipped with a warning.
         """
-        recordings = []
+        recordings, broken = [], set[str]()
         for entry in outcomes:
             path = features / f"{entry.id}{SUFFIX}"
             about = None if entry.state == "failed" else read_about(path)
             if about is not None:
+                if about.remarks:
+                    broken.add(entry.id)
                 recordings.append(Recording(entry.id, FeatureFile(path), about.timeline, about.duration))
         if not recordings:
             raise DataError("not one of the videos with clicks could be read", where=self.table)
@@ -44,7 +47,13 @@ class ClickedVideos:
         for id, row in self.rows:
             if id in latest:
                 if fault := beyond_end(row, self.table, latest[id]):
-                    raise fault
+                    if id not in broken:
+                        raise fault
+                    what = f"{self.table}:{row.line}: skipped the click at {row.time:.6g} s"
+                    warnings.warn(
+                        f"{what}, of which the broken file of {row.video!r} shows nothing", stacklevel=2
+                    )
+                    continue
                 clicks[id].append(Click(row.time, row.label))
         classes = tuple(sorted({click.label for held in clicks.values() for click in held}))
         ordered = {id: tuple(sorted(held, key=lambda click: click.time)) for id, held in clicks.items()}
@@ -88,4 +97,9 @@ def clicked_videos(videos: str | Path, table: str | Path) -> ClickedVideos:
 def _rate(source: Source | None) -> float | None:
     from hrpro.video.decode import probe
 
-    return None if source is None else probe(source.path).fps
+    try:
+        return None if source is None else probe(source.path).fps
+    except (
+        DataError
+    ):  # which its extraction will tell: any rate, for clicks that nothing will be learned from
+        return 25.0

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hrpro.core.errors import DataError
+from hrpro.core.timeline import Timeline
 from hrpro.data.faults import OnError, did_you_mean, raise_error
 
 _VIDEO, _LABEL = ("video_id", "video"), ("label", "class")
@@ -133,6 +134,15 @@ def unknown_name(
         mend = did_you_mean(row.label, classes) or "correct it, or add it to the data set's list of classes"
         return DataError(f"a click of an unknown class {row.label!r}", where=where, mend=mend)
     return None
+
+
+def before_start(row: ClickRow, table: Path, timeline: Timeline) -> DataError | None:
+    """The fault of a click before the first snippet; roundings, and half a window, pass."""
+    if row.time >= timeline.offset - max(timeline.stride, timeline.window or 0.0):
+        return None
+    what = f"the click at {row.time:.6g} s lies before the first snippet of {row.video!r}"
+    mend = f"check the click's unit, and the features' offset, {timeline.offset:.6g} s"
+    return DataError(what, where=f"{table}:{row.line}", mend=mend)
 
 
 def beyond_end(row: ClickRow, table: Path, latest: float | None) -> DataError | None:

@@ -9,7 +9,14 @@ from pathlib import Path
 
 from hrpro.core.annotations import Click
 from hrpro.core.errors import DataError
-from hrpro.data.clicks import ClickRow, beyond_end, few_enough_to_skip, read_clicks, unknown_name
+from hrpro.data.clicks import (
+    ClickRow,
+    before_start,
+    beyond_end,
+    few_enough_to_skip,
+    read_clicks,
+    unknown_name,
+)
 from hrpro.data.faults import did_you_mean, some_of
 from hrpro.data.features import FeatureFile
 from hrpro.data.layout import GROUND_TRUTH, Layout, Member, VideoFacts, read_layout
@@ -79,7 +86,9 @@ class Dataset:
         lengths = _lengths(recordings)
         by_id = {recording.id: recording for recording in recordings}
         for row in rows:
-            if fault := beyond_end(row, table, by_id[row.video].latest_click(lengths[row.video])):
+            item = by_id[row.video]
+            early = before_start(row, table, item.timeline)
+            if fault := early or beyond_end(row, table, item.latest_click(lengths[row.video])):
                 raise fault
         return TrainingSet(self.layout.classes or _labels(rows), recordings, _grouped(rows, by_id))
 

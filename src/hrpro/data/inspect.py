@@ -10,7 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hrpro.core.errors import HRProError
-from hrpro.data.clicks import ClickRow, beyond_end, few_enough_to_skip, read_clicks, unknown_name
+from hrpro.data.clicks import (
+    ClickRow,
+    before_start,
+    beyond_end,
+    few_enough_to_skip,
+    read_clicks,
+    unknown_name,
+)
 from hrpro.data.faults import some_of
 from hrpro.data.findings import Problem, Report, SplitSummary, render
 from hrpro.data.folder import Dataset, Recording
@@ -193,8 +200,11 @@ def _check_clicks(
             continue
         if fault := unknown_name(row, table, dataset.known_ids, dataset.layout.classes):
             report.add(fault, "warning" if stray and skipped else "error")
-        elif fault := beyond_end(row, table, _latest(dataset, seen["train"].get(row.video), row.video)):
-            report.add(fault)
+        else:
+            latest = _latest(dataset, seen["train"].get(row.video), row.video)
+            early = before_start(row, table, dataset.layout.timeline)
+            if fault := early or beyond_end(row, table, latest):
+                report.add(fault)
         line = lines.setdefault((row.video, row.time, row.label), row.line)
         if line != row.line:
             report.find("warning", f"the same click as in line {line}", f"{table}:{row.line}", "delete one")

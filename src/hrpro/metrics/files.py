@@ -11,6 +11,7 @@ from pathlib import Path
 
 from rich import box
 from rich.table import Table
+from rich.text import Text
 
 from hrpro.core.annotations import Detections
 from hrpro.data.formats.activitynet import GroundTruth, read_detections, read_ground_truth
@@ -100,7 +101,9 @@ def table(result: MAPResult) -> Table:
     for name in [*columns, *(["moment"] if moments else [])]:
         view.add_column(name, justify="right", no_wrap=True)
     for i, (name, n_truth, ap) in enumerate(zip(result.classes, result.n_truth, result.ap, strict=True)):
-        view.add_row(name, str(n_truth), *(f"{value:.3f}" for value in (*ap, ap.mean())), *moments[i : i + 1])
+        view.add_row(
+            Text(name), str(n_truth), *(f"{value:.3f}" for value in (*ap, ap.mean())), *moments[i : i + 1]
+        )
     view.add_section()
     values = [f"{value:.3f}" for value in (*result.mean, result.average())]
     if result.moment is not None:

@@ -42,8 +42,8 @@ class GenerateConfig:
     and the right one down; and for candidates from P, values up to their threshold count as zero."""
 
     def __post_init__(self) -> None:
-        if self.upsample < 1:
-            raise ConfigError(f"must be at least 1, not {self.upsample}", where="upsample")
+        if not 1 <= self.upsample <= 64:
+            raise ConfigError(f"must be 1 to 64, not {self.upsample}", where="upsample")
         if not (math.isfinite(self.outer) and self.outer >= 0):
             raise ConfigError(f"must be 0 or more, not {self.outer}", where="outer")
         if not (self.class_thresholds or self.attention_thresholds):

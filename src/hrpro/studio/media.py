@@ -114,6 +114,8 @@ class Media:
         def find() -> tuple[int, str, str]:
             id = _id(request)
             shown = self._shown(id)
+            if shown.facts.playable == NO and self._project.inside is None:  # a manifest may name anything
+                raise missing("This file cannot be shown.")
             name = disposition(Path(id).name + shown.path.suffix)
             return open_file(shown.path), MP4 if shown.is_copy else shown.facts.type, name
 

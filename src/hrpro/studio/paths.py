@@ -77,16 +77,22 @@ def open_file(path: Path) -> int:
 def corner(own: Path, name: str) -> Path:
     """The folder ``name`` in the studio's corner ``own`` of the project, made if need be.
 
-    ConfigError: it is a link, which would have the studio write and delete elsewhere; or cannot be made.
+    ConfigError: one of them is a link, or it cannot be made.
     """
     folder = own / name
+    no_link(own, folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"cannot be made: {error.strerror}", where=folder) from error
-    if own.is_symlink() or folder.is_symlink():
-        raise ConfigError("is a link", where=folder, mend="remove it; the studio makes a folder there")
     return folder
+
+
+def no_link(*folders: Path) -> None:
+    """ConfigError if one of these is a link, which would have the studio write and delete elsewhere."""
+    for folder in folders:
+        if folder.is_symlink():
+            raise ConfigError("is a link", where=folder, mend="remove it; the studio makes a folder there")
 
 
 def disposition(name: str, *, attachment: bool = False) -> str:

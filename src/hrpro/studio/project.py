@@ -23,6 +23,7 @@ from hrpro.data.layout import DATASET_FILE, GROUND_TRUTH
 from hrpro.model_folder import is_trained
 from hrpro.studio.checks import SLACK, is_text
 from hrpro.studio.ops import LABEL
+from hrpro.studio.paths import no_link
 from hrpro.studio.recordings import ProjectVideo, joined, recorded, recordings
 from hrpro.video.sources import by_name, find_videos
 
@@ -47,6 +48,7 @@ class Project:
     ) -> None:
         self.root, self.kind = root, kind
         self.own, self.database = root / OWN, root / OWN / DATABASE
+        no_link(self.own)
         self.inside = None if kind == "run" else root
         self.remarks: list[str] = []
         self._lock, self._listed = threading.Lock(), -math.inf

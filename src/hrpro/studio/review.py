@@ -10,6 +10,7 @@ asked for (``every``). What was judged stays, whatever its score.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -19,6 +20,8 @@ from hrpro.studio.runs_of import Run, class_ids
 
 DOUBTFUL = 0.5
 """Of a run's min_score: the share from which on a prediction is worth a look, if nothing better is there."""
+SAME = 0.5
+"""tIoU from which on a prediction and a verified segment of its class are one action."""
 SORTS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "uncertainty": lambda item: -item["uncertainty"],
     "class": lambda item: (item["label"].casefold(), -item["uncertainty"]),
@@ -27,45 +30,61 @@ SORTS: dict[str, Callable[[dict[str, Any]], Any]] = {
 }
 
 
+class Judged:
+    """What people said of a run's predictions, of one video or all.
+
+    A verdict is on one prediction. A run to come predicts the same action again, under another name: what
+    matches a segment verified before, or drawn by hand, counts as accepted.
+    """
+
+    def __init__(self, run: Run, view: View, video: str | None = None) -> None:
+        self.classes = class_ids(run, view.classes())
+        self.said = {verdict["id"]: verdict["verdict"] for verdict in view.verdicts(video)}
+        self._before: dict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
+        for one in view.segments(video):
+            if not (one.get("prediction") or "").startswith(f"{run.id}-"):
+                self._before[one["video"], one["class"]].append((one["start"], one["end"]))
+
+    def verdict(self, video: str, one: Shown) -> str | None:
+        """accepted, corrected or rejected; None: not judged."""
+        said = self.said.get(one.id)
+        if said is None:
+            before = self._before.get((video, self.classes.get(one.label) or ""), ())
+            said = "accepted" if any(_tiou(one, *segment) >= SAME for segment in before) else None
+        return said
+
+
 def items_of(
-    run: Run,
-    video: str,
-    view: View,
-    known: Mapping[str, str | None] | None = None,
-    said: Mapping[str, str] | None = None,
-    *,
-    every: bool = False,
+    run: Run, video: str, view: View, judged: Judged | None = None, *, every: bool = False
 ) -> list[dict[str, Any]]:
     """A run's predictions of a video as JSON, best first, each with its verdict (None: not judged).
 
-    known: ``class_ids``, said: verdicts by prediction, where the caller has them already. every: also those
-    that are not worth a person's time.
+    judged: where the caller has it already. every: also those that are not worth a person's time.
     """
     found = read_predicted(run.folder, video)
     if found is None:
         return []
-    known = class_ids(run, view.classes()) if known is None else known
-    said = verdicts_by_id(view, video) if said is None else said
+    judged = judged or Judged(run, view, video)
     return [
         {
             **vars(one),
-            "class": known.get(one.label),
+            "class": judged.classes.get(one.label),
             "video": video,
             "run": run.id,
-            "verdict": said.get(one.id),
+            "verdict": judged.verdict(video, one),
         }
-        for one in (found.shown if every else _worth(found, said))
+        for one in (found.shown if every else _worth(found, judged.said))
     ]
 
 
 def counts_of(run: Run, videos: Iterable[str], view: View) -> dict[str, tuple[int, int]]:
     """(predictions to review, of these judged) by video: as many as ``worklist`` lists."""
-    said = verdicts_by_id(view)
+    judged = Judged(run, view)
     counts = {}
     for video in videos:
         found = read_predicted(run.folder, video)
-        ids = [] if found is None else [one.id for one in _worth(found, said)]
-        counts[video] = len(ids), sum(id in said for id in ids)
+        shown = [] if found is None else _worth(found, judged.said)
+        counts[video] = len(shown), sum(judged.verdict(video, one) is not None for one in shown)
     return counts
 
 
@@ -75,9 +94,9 @@ def _worth(found: Predicted, said: Mapping[str, str]) -> list[Shown]:
     return [one for one in found.shown if one.score >= least or one.id in said]
 
 
-def verdicts_by_id(view: View, video: str | None = None) -> dict[str, str]:
-    """What was said of predictions of one video, or all, by the prediction's id."""
-    return {verdict["id"]: verdict["verdict"] for verdict in view.verdicts(video)}
+def _tiou(one: Shown, start: float, end: float) -> float:
+    shared = min(one.end, end) - max(one.start, start)
+    return shared / (max(one.end, end) - min(one.start, start)) if shared > 0 else 0.0
 
 
 def worklist(
@@ -95,8 +114,8 @@ def worklist(
     open_only: those without a verdict. every: as for ``items_of``. wanted_class: id of the
     only class to show.
     """
-    known, said = class_ids(run, view.classes()), verdicts_by_id(view)
-    items = [item for video in videos for item in items_of(run, video, view, known, said, every=every)]
+    judged = Judged(run, view)
+    items = [item for video in videos for item in items_of(run, video, view, judged, every=every)]
     kept = [
         item
         for item in items

@@ -53,7 +53,7 @@ def transcode(source: Path, target: Path, tell: Callable[[float], None]) -> None
     length = reader.info.duration or 0.0
     width, height = _size(reader.info.width, reader.info.height)
     draw = _Planes(width, height, reader.matrix)
-    with appearing(target) as scratch, av.open(str(scratch), "w", format="mp4", options=FASTER) as out:
+    with appearing(target) as scratch, av.open(f"file:{scratch}", "w", format="mp4", options=FASTER) as out:
         rate = Fraction(min(max(reader.info.fps or 25, 1), 240)).limit_denominator(1001)
         stream: Any = out.add_stream(CODEC, rate=rate, options=SETTINGS)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"

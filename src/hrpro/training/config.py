@@ -50,6 +50,8 @@ class TrainingConfig:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < low:
                 raise ConfigError(f"must be a whole number of at least {low}, not {value!r}", where=name)
+            if value >= 2**63:
+                raise ConfigError(f"must be below 2 ** 63, not {value}", where=name)
         for name, high, open_end in (
             ("lr", math.inf, True),
             ("weight_decay", math.inf, True),

@@ -89,7 +89,7 @@ def _chunks(number: int, content: str, parts: Parts[M], job: M) -> Generator[pa.
     spec = parts.origin.spec
     backbone = rebuild(parts.origin, parts.weights)
     pictures = decoder()(job.video, rate=spec.rate, size=backbone.frame_size, threads=job.threads)
-    whole = pictures.info.duration * spec.rate
+    whole = (pictures.info.duration or 0) * spec.rate
     together = int(parts.origin.options.get("batch_size") or TOGETHER)
     with closing(iter(pictures)) as frames:
         for chunk in chunks(frames, spec, together):

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
-from hrpro.core.errors import HRProError
+from hrpro.core.errors import ConfigError, DataError, HRProError
 from hrpro.video.jobs import Job
 from hrpro.video.sources import ANNOTATED, Source
 from hrpro.video.urls import Remote, fetch, is_url, opened, send
@@ -92,7 +92,10 @@ def at_hand(job: M | Afar[M], *, video: bool = True) -> Iterator[M]:
             film = Path(scratch, "video", film.name)
             names[str(film)] = job.video.url
             if video:
-                fetch(job.video.url, film)
+                try:
+                    fetch(job.video.url, film)
+                except ConfigError as error:  # this video's fault: others may lie elsewhere
+                    raise DataError(error.what, where=error.where, mend=error.mend) from error
         if job.out is not None:
             out = Path(scratch, "out")
             names[str(out)] = job.out

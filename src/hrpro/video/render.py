@@ -57,7 +57,7 @@ def render(
         codec = av.Codec(CODEC, "w")
     except ValueError as error:
         raise ConfigError("this PyAV has no encoder for H.264", where="--render") from error
-    with appearing(target) as scratch, av.open(str(scratch), "w", format="mp4") as out:
+    with appearing(target) as scratch, av.open(f"file:{scratch}", "w", format="mp4") as out:
         stream: Any = out.add_stream(codec.name, rate=rate, options=ENCODER)
         stream.width, stream.height, stream.pix_fmt = width, height + bar.height, "yuv420p"
         stream.codec_context.thread_count = ENCODER_THREADS

@@ -7,7 +7,7 @@ faults name the file, the line and the key.
 from __future__ import annotations
 
 import json
-import math
+import sys
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
@@ -210,7 +210,8 @@ def _numbers(values: list[Any]) -> NDArray[np.float64]:
 
 
 def _seconds(value: Any, where: Place) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
+    number = not isinstance(value, bool) and isinstance(value, int | float)
+    if not number or not 0 <= value <= sys.float_info.max:
         raise DataError(f"seconds, 0 or more, are expected, not {value!r}", where=where)
     return float(value)
 
@@ -260,6 +261,6 @@ def _fault(row: Any) -> str | None:
 
 def _are_numbers(values: Iterable[Any]) -> bool:
     return all(
-        isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < math.inf
+        isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
         for value in values
     )

@@ -32,11 +32,19 @@ def read(source: Source) -> Annotations:
         if not rest:
             raise DataError("start, end and label, with tabs between, are expected", where=where)
         label = rest[1] if len(rest) == 2 else ""
-        if start.strip() == rest[0].strip():
+        if _same(start, rest[0]):
             found.click(video, start, label, where)
         else:
             found.segment(video, start, rest[0], label, where)
     return found.finish()
+
+
+def _same(start: str, end: str) -> bool:
+    """Equal as numbers; of what is none the fault is told later."""
+    try:
+        return float(start) == float(end)
+    except ValueError:
+        return start.strip() == end.strip()
 
 
 def write(annotations: Annotations) -> str:

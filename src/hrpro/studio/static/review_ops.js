@@ -31,11 +31,15 @@ export function acceptance(item, draft, facts, newId) {
   const wanted = draft ?? item;
   const segment = { start: Math.max(0, wanted.start), end: inside(wanted.end, facts.duration), class: wanted.class };
   const verdict = draft ? "corrected" : "accepted";
-  const held = facts.segments.find((one) => one.prediction === item.id);
+  const held = heldBy(item, facts);
   const ops = [judge(item, verdict, facts)];
+  if (held && !draft && held.prediction !== item.id) return ops; // verified before, perhaps with better boundaries
+  const came = held && clickOf(item, held, facts);
+  const stray = came && (came.class !== segment.class || !within(came.time, segment)) ? came : null;
   if (held) ops.push({ op: "edit_segment", id: held.id, version: held.version, ...segment });
   else ops.push({ op: "add_segment", id: newId(), video: item.video, ...segment, origin: verdict, prediction: item.id });
-  if (!facts.clicks.some((click) => click.class === segment.class && within(click.time, segment))) {
+  if (stray) ops.push({ op: "delete_click", id: stray.id, version: stray.version });
+  if (!facts.clicks.some((click) => click !== stray && click.class === segment.class && within(click.time, segment))) {
     const time = momentOf(item, segment, facts);
     ops.push({ op: "add_click", id: newId(), video: item.video, time, class: segment.class });
   }
@@ -45,13 +49,24 @@ export function acceptance(item, draft, facts, newId) {
 /** Rejecting what was accepted before takes its segment away, and the click that came with it. */
 export function rejection(item, facts) {
   const ops = [judge(item, "rejected", facts)];
-  const held = facts.segments.find((one) => one.prediction === item.id);
+  const held = heldBy(item, facts);
   if (!held) return ops;
   ops.push({ op: "delete_segment", id: held.id, version: held.version });
-  const moment = momentOf(item, held, facts);
-  const click = facts.clicks.find((one) => one.class === held.class && Math.abs(one.time - moment) < 1e-6);
+  const click = clickOf(item, held, facts);
   if (click) ops.push({ op: "delete_click", id: click.id, version: click.version });
   return ops;
+}
+
+/** The verified segment of the action that is predicted: made of this prediction, or matching it. */
+function heldBy(item, { segments }) {
+  const own = segments.find((one) => one.prediction === item.id);
+  return own ?? segments.find((one) => one.class === item.class && tiou(one, item) >= SAME);
+}
+
+/** The click that came with a verified segment. */
+function clickOf(item, held, facts) {
+  const moment = momentOf(item, held, facts);
+  return facts.clicks.find((one) => one.class === held.class && Math.abs(one.time - moment) < 1e-6);
 }
 
 function judge(item, verdict, facts) {
@@ -82,6 +97,11 @@ export function surest(segment, { activations, names }) {
   return rounded(best < 0 ? middle : moment(best));
 }
 
+const SAME = 0.5; // as of the server's worklist
+function tiou(one, other) {
+  const shared = Math.min(one.end, other.end) - Math.max(one.start, other.start);
+  return shared > 0 ? shared / (Math.max(one.end, other.end) - Math.min(one.start, other.start)) : 0;
+}
 const within = (time, { start, end }) => time >= start && time <= end;
 const inside = (time, duration) => (duration ? Math.min(time, duration) : time);
 const rounded = (time) => Math.round(time * 1e6) / 1e6;

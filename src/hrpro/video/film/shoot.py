@@ -96,7 +96,7 @@ def shoot(film: Film, tell: Tell) -> Outcome:
     try:
         count, total = 0, round(film.seconds * RATE)
         codec = encoder()
-        with appearing(film.video) as scratch, av.open(str(scratch), "w", format="mp4") as out:
+        with appearing(film.video) as scratch, av.open(f"file:{scratch}", "w", format="mp4") as out:
             stream: Any = out.add_stream(codec, rate=RATE, options={"preset": "superfast", "crf": "25"})
             stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
             stream.codec_context.thread_count = 1  # with more, the bytes depend on the machine

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import threading
 from fractions import Fraction
@@ -16,6 +17,8 @@ import av
 
 from hrpro.core.errors import ConfigError
 from hrpro.video.decode import frames, probe
+from hrpro.video.origin import choose
+from hrpro.video.store import About
 from rendered_videos import even_times, grey_picture, read_stamp, render, stamp
 
 SHARED = Path(__file__).resolve().parents[1].parent / "shared"
@@ -122,7 +125,13 @@ def test_the_clock_starts_at_the_first_picture_not_at_the_files_zero(
     assert probe(video).start == pytest.approx(7.2, abs=0.09)
     source = frames(video)
     assert sum(1 for _ in source) == 50
-    assert (source.remarks, source.truncated) == ([], False)  # the longer sound is no missing picture
+    (late,) = source.remarks  # and none of the longer sound, which is no missing picture
+    assert re.fullmatch(
+        r"the pictures begin 7\.\d\d s after the sound; times count from the first picture", late
+    )
+    assert not source.truncated
+    assert not About(choose("classic"), "late", "", 2.0, (late,)).broken
+    assert About(choose("classic"), "late", "", 2.0, (late, "3 packets could not be decoded")).broken
 
 
 def test_odd_sizes_and_anamorphic_pictures(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ class ClickedVideos:
             path = features / f"{entry.id}{SUFFIX}"
             about = None if entry.state == "failed" else read_about(path)
             if about is not None:
-                if about.remarks:
+                if about.broken:
                     broken.add(entry.id)
                 recordings.append(Recording(entry.id, FeatureFile(path), about.timeline, about.duration))
         if not recordings:

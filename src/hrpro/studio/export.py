@@ -74,8 +74,8 @@ def archive(made: Exported, name: str) -> tuple[str, bytes]:
     """(file name, content): the one file, or all of them in a zip."""
     stem = name or "project"
     if len(made.texts) == 1:
-        ((_, text),) = made.texts.items()
-        return f"{stem}{made.format.suffix}", text.encode()
+        ((inner, text),) = made.texts.items()
+        return inner if made.format.named_by_file else f"{stem}{made.format.suffix}", text.encode()
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as packed:
         for inner, text in made.texts.items():
@@ -94,17 +94,22 @@ def export_project(path: Path, out: Path, format: str | None, *, folder: bool, f
         raise ConfigError("it is there already", where=out, mend="--force overwrites it")
     with _opened(project) as store, store.view() as view:
         made = export(view, project, format, out)
+    remarks = list(made.remarks)
     if folder:
         files = write_folder(out, made.texts, force)
     elif len(made.texts) == 1:
-        write_atomic(out, next(iter(made.texts.values())))
+        ((inner, text),) = made.texts.items()
+        write_atomic(out, text)
         files = [out]
+        if made.format.named_by_file and Path(inner).stem != out.stem:
+            only = "only the file's name tells the video there"
+            remarks.append(f"{only}: {Path(inner).stem!r} becomes {out.stem!r}")
     else:
         what = f"{made.format.title} takes {len(made.texts)} files, one a video"
         raise ConfigError(what, where=out, mend=f"name a folder: {out}/")
     held = f"{counted(made.clicks, 'click')} and {counted(made.segments, 'segment')}"
     where = files[0] if len(files) == 1 else f"{len(files)} files in {out}"
-    return [*made.remarks, f"{made.format.name}: {held} in {where}"]
+    return [*remarks, f"{made.format.name}: {held} in {where}"]
 
 
 @contextmanager

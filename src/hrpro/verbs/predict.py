@@ -36,7 +36,9 @@ def add_options(verb: ArgumentParser) -> None:
     verb.add_argument(
         "--workers", type=NonNegativeInt, metavar="N", help="processes side by side (0: only this)"
     )
-    verb.add_argument("--device", metavar="NAME", help="auto, cpu, cuda, cuda:N or mps (auto)")
+    verb.add_argument(
+        "--device", metavar="NAME", help="of both stages: auto, cpu, cuda, cuda:N or mps (auto)"
+    )
     engine_option(verb)
     verb.add_argument("--quiet", action="store_true", help="show no progress")
 

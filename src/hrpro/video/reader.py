@@ -24,6 +24,7 @@ from hrpro.video.container import FAULTS, REPLACE, best_stream, open_container, 
 
 NO_TIMESTAMPS, JOINTS_EXPECTED = 0x0080, 0x0200  # AVFMT_NOTIMESTAMPS, AVFMT_TS_DISCONT
 USUAL_RATE = Fraction(25)
+LATE = Fraction(1, 4)  # s by which pictures may begin after the sound without a word
 LONGEST_LOSS = 60  # s; a first picture that comes later is no broken head but a damaged timestamp
 
 
@@ -129,6 +130,8 @@ class Reader:
         origin = earliest if known and earliest is not None else seen
         self._lost = (seen - origin) * self.tick
         self._start = origin * self.tick
+        begin = self.container.start_time
+        self._late = Fraction(0) if begin is None else self._start - Fraction(begin, av.time_base)
         self._promise = self._promised_length()
         rate = self._stream.average_rate or 0
         step = 1 / (rate if rate * HOLD > 1 else USUAL_RATE)
@@ -193,6 +196,9 @@ class Reader:
             self.remarks.append(f"the first {float(self._lost):.2f} s could not be decoded")
         if self._faults:
             self.remarks.append(f"{self._faults} packets could not be decoded")
+        if self._late > LATE:
+            what = f"the pictures begin {float(self._late):.2f} s after the sound"
+            self.remarks.append(f"{what}; times count from the first picture")
         for joint in self._clock.joints[:1]:
             more = f" and {len(self._clock.joints) - 1} more times" if len(self._clock.joints) > 1 else ""
             time = float(joint * self.tick)

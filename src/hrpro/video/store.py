@@ -43,6 +43,11 @@ class About:
     remarks: tuple[str, ...] = ()
 
     @property
+    def broken(self) -> bool:
+        """Whether something was wrong with the pictures, not only with when they begin."""
+        return any(not remark.startswith("the pictures begin") for remark in self.remarks)
+
+    @property
     def timeline(self) -> Timeline:
         """The snippet grid of the features."""
         return self.origin.spec.timeline

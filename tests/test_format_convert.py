@@ -80,6 +80,21 @@ def test_a_label_of_audacity_at_one_moment_is_a_click_however_it_is_written(tmp_
     assert back == "1.500000\t1.500000\tjump\n2.000000\t2.500000\trun\n"
 
 
+def test_elan_s_offset_and_further_media_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = (SAMPLES / "elan.eaf").read_text(encoding="utf-8")
+    assert text.count("<MEDIA_DESCRIPTOR ") == 1
+    before, _, after = text.partition("<MEDIA_DESCRIPTOR ")
+    second = '<MEDIA_DESCRIPTOR MEDIA_URL="file:///b.wav" MIME_TYPE="audio/x-wav"/>'
+    path = tmp_path / "two.eaf"
+    path.write_text(
+        f'{before}<MEDIA_DESCRIPTOR TIME_ORIGIN="5000" {after}'.replace("</HEADER>", f"{second}</HEADER>")
+    )
+    assert run("convert", path, tmp_path / "out.json", "--to", "activitynet", "--force") == 0
+    told = " ".join("".join(capsys.readouterr()).split())
+    assert "the media's offset (TIME_ORIGIN, 5000 ms) was not applied to the times" in told
+    assert "1 further media file" in told
+
+
 def test_losses_are_said_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = SAMPLES / "via3_project.json"
     assert run("convert", source, tmp_path / "c.csv") == 0

@@ -22,6 +22,7 @@ from hrpro.data.formats.form import Source
 from hrpro.data.formats.registry import FORMATS
 from hrpro.studio.app import create_app
 from hrpro.studio.door import Door
+from hrpro.studio.export import export_project
 from hrpro.studio.project import OWN, open_project
 from studio_store import add_class, add_click, add_segment, make_videos, new_id
 
@@ -239,6 +240,22 @@ def test_clicks_of_a_data_set_that_cannot_be_are_left_out_and_told(tmp_path: Pat
     _, clicks = project.first_clicks()
     assert sum(map(len, clicks.values())) == 3
     assert any("4 rows" in remark for remark in project.remarks)
+
+
+def test_the_export_of_one_video_is_called_as_it_where_nothing_else_tells_which(
+    client: Client, tmp_path: Path
+) -> None:
+    first = client.get("/api/project")["videos"][0]["id"]
+    client.ops(add_class(), add_click("k", 1.5, first))
+    named = f'filename="{first}.txt"'
+    assert (
+        named in client.http.get("/api/export", params={"format": "audacity"}).headers["content-disposition"]
+    )
+    root = client.app.state.studio.project.root
+    told = export_project(root, tmp_path / "mine.txt", "audacity", folder=False, force=False)
+    assert f"only the file's name tells the video there: {first!r} becomes 'mine'" in told
+    told = export_project(root, tmp_path / f"{first}.txt", "audacity", folder=False, force=False)
+    assert not any("becomes" in line for line in told)
 
 
 def test_every_format_that_can_be_written_from_clicks_comes_out(client: Client) -> None:

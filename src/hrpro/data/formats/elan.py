@@ -35,6 +35,8 @@ class _Document:
 
     media: str = ""
     media_line: int = 1
+    further_media: int = 0
+    offset: str = ""
     slots: dict[str, float | None] = field(default_factory=dict)
     annotations: list[tuple[int, str, str, str, str]] = field(default_factory=list)
     dependent: int = 0
@@ -48,6 +50,9 @@ def read(source: Source) -> Annotations:
     found, path = Collector(), source.path
     video = found.video(video_of(document.media) or path.stem, f"{path}:{document.media_line}")
     found.leave_out("dependent tier's annotation", document.dependent)
+    found.leave_out("further media file", document.further_media)
+    if document.offset.strip(" 0"):
+        found.remark(f"the media's offset (TIME_ORIGIN, {document.offset} ms) was not applied to the times")
     for line, first, last, tier, value in document.annotations:
         where = f"{path}:{line}"
         start, end = _time(document, first, where), _time(document, last, where)
@@ -88,6 +93,9 @@ def _parse(source: Source) -> _Document:
             if not document.media:
                 document.media = given.get("MEDIA_URL") or given.get("RELATIVE_MEDIA_URL", "")
                 document.media_line = parser.CurrentLineNumber
+                document.offset = given.get("TIME_ORIGIN", "")
+            else:
+                document.further_media += 1
         elif tag == "TIME_SLOT":
             time = given.get("TIME_VALUE")
             known = None if time is None else number(time, "TIME_VALUE", here())

@@ -95,6 +95,26 @@ def test_elan_s_offset_and_further_media_are_told(tmp_path: Path, capsys: pytest
     assert "1 further media file" in told
 
 
+def test_keys_and_columns_that_nothing_here_knows_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row = {"label": "jump", "segment": [1, 2], "id": 7}
+    facts = {"duration": 9, "url": "x", "annotations": [row]}
+    found = {"label": "jump", "segment": [1, 2], "score": 0.5, "peak": 1.5}
+    for name, content, told in (
+        ("true.json", json.dumps({"database": {"v": facts}, "taxonomy": []}), "not read: id, taxonomy, url"),
+        (
+            "found.json",
+            json.dumps({"results": {"v": [found]}, "external_data": {}}),
+            "not read: peak",
+        ),
+        ("clicks.csv", "video_id,timestamp,label,who\nv,1,jump,me\n", "not read: the columns who"),
+    ):
+        (tmp_path / name).write_text(content)
+        assert run("convert", tmp_path / name, tmp_path / f"{name}.out", "--to", "via") == 0
+        assert told in " ".join("".join(capsys.readouterr()).split())
+
+
 def test_losses_are_said_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = SAMPLES / "via3_project.json"
     assert run("convert", source, tmp_path / "c.csv") == 0

@@ -25,7 +25,7 @@ EXPECTED: dict[str, tuple[str, dict[str, Video], tuple[str, ...]]] = {
             ),
             "v_empty": Video((), (), 12.0, None, "testing"),
         },
-        (),
+        ("not read: resolution, taxonomy, url",),
     ),
     "activitynet_results.json": (
         "activitynet-results",

@@ -27,23 +27,38 @@ def looks_found(source: Source) -> bool:
 def read_true(source: Source) -> Annotations:
     found, top = Collector(), Place(source.path, ("database",))
     truth = read_ground_truth(source.path)
+    unread = {*source.json} - {"database", "version"}
     for video, segments in truth.videos.items():
         where = top.at(video)
+        facts = source.json["database"][video]
+        unread |= {*facts} - {"subset", "duration", "fps", "annotations"}
+        unread.update(*({*row} - {"label", "segment"} for row in facts.get("annotations") or ()))
         fps = source.json["database"][video].get("fps")
         duration, subset = truth.durations.get(video), truth.subsets.get(video) or None
         found.video(video, where, duration=duration, fps=fps, subset=subset)
         for i, s in enumerate(segments):
             found.segment(video, s.start, s.end, s.label, where.at("annotations", i))
-    return found.finish()
+    return _told(found, unread)
 
 
 def read_found(source: Source) -> Annotations:
     found, file = Collector(), Place(source.path)
-    for video, detections in parse_detections(source.json, file).items():
+    results = parse_detections(source.json, file)
+    unread = {*source.json} - {"results", "version", "external_data"}
+    for video, detections in results.items():
         where = file.at("results", video)
         found.video(video, where)
+        unread.update(
+            *({*row} - {"label", "segment", "score"} for row in source.json["results"][video] or ())
+        )
         for i, d in enumerate(detections):
             found.segment(video, d.start, d.end, d.label, where.at(i), d.score)
+    return _told(found, unread)
+
+
+def _told(found: Collector, unread: set[str]) -> Annotations:
+    if unread:
+        found.remark(f"not read: {', '.join(sorted(map(str, unread)))}")
     return found.finish()
 
 

@@ -11,6 +11,9 @@ from hrpro.data.clicks import read_clicks
 from hrpro.data.formats.form import Source, one_line
 from hrpro.data.formats.neutral import Annotations, Collector
 
+_KNOWN = {"video_id", "video", "label", "class", "class_index", "timestamp", "seconds", "time", "point"}
+_KNOWN |= {"start_frame", "stop_frame"}  # told by themselves
+
 
 def read_table(source: Source) -> Annotations:
     """The clicks of a table in any of its three forms; frames become seconds by ``source.fps``."""
@@ -18,6 +21,9 @@ def read_table(source: Source) -> Annotations:
     header = table_header(source)
     if {"start_frame", "stop_frame"} & set(header):
         found.remark("not read: start_frame and stop_frame, which are ground truth and no clicks")
+    named = {"video_id", "video"} & set(header) and {"label", "class"} & set(header)
+    if named and (further := [name for name in header if name not in _KNOWN]):
+        found.remark(f"not read: the columns {', '.join(further)}")
     path = source.path
     for row in read_clicks(path, lambda video: source.fps(video, str(path))):
         found.click(row.video, row.time, row.label, f"{path}:{row.line}")

@@ -419,7 +419,9 @@ def test_what_was_verified_before_is_not_doubled_and_no_click_contradicts(page: 
         acceptance(item, null, facts([segment({class: "b"})]), () => "new"),
         acceptance(item, draft({class: "b"}), facts([own]), () => "new"),
         acceptance(item, draft({start: 15}), facts([own]), () => "new"),
-        rejection(item, facts([segment({})])),
+        acceptance(item, draft({start: 24, end: 30}), facts([segment({})]), () => "new"),
+        rejection({...item, verdict: "accepted"}, facts([segment({})])),
+        rejection({...item, verdict: null}, facts([segment({})])),
       ].map(told);
     }"""
     )
@@ -432,5 +434,8 @@ def test_what_was_verified_before_is_not_doubled_and_no_click_contradicts(page: 
     assert told[4] == [judged, ["edit_segment", "s", 10, "b"], *swap]
     moved = [["delete_click", "k", None, None], ["add_click", "new", None, "a"]]
     assert told[5] == [judged, ["edit_segment", "s", 15, "a"], *moved]
+    elsewhere = [["add_segment", "new", 24, "a"], ["add_click", "new", None, "a"]]
+    assert told[6] == [judged, *elsewhere]  # corrected to the next action: what was verified is not moved
     gone = [["delete_segment", "s", None, None], ["delete_click", "k", None, None]]
-    assert told[6] == [judged, *gone]
+    assert told[7] == [judged, *gone]
+    assert told[8] == [judged]  # a doubling one is rejected, and what it doubles stays

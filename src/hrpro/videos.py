@@ -99,7 +99,5 @@ def _rate(source: Source | None) -> float | None:
 
     try:
         return None if source is None else probe(source.path).fps
-    except (
-        DataError
-    ):  # which its extraction will tell: any rate, for clicks that nothing will be learned from
-        return 25.0
+    except DataError:
+        return 25.0  # any, for clicks that nothing is learned from: its extraction tells what is wrong

@@ -31,7 +31,7 @@ export function acceptance(item, draft, facts, newId) {
   const wanted = draft ?? item;
   const segment = { start: Math.max(0, wanted.start), end: inside(wanted.end, facts.duration), class: wanted.class };
   const verdict = draft ? "corrected" : "accepted";
-  const held = heldBy(item, facts);
+  const held = madeOf(item, facts) ?? matching(wanted, facts);
   const ops = [judge(item, verdict, facts)];
   if (held && !draft && held.prediction !== item.id) return ops; // verified before, perhaps with better boundaries
   const came = held && clickOf(item, held, facts);
@@ -46,10 +46,10 @@ export function acceptance(item, draft, facts, newId) {
   return ops;
 }
 
-/** Rejecting what was accepted before takes its segment away, and the click that came with it. */
+/** Rejecting what counts as accepted takes its segment away, and the click that came with it. */
 export function rejection(item, facts) {
   const ops = [judge(item, "rejected", facts)];
-  const held = heldBy(item, facts);
+  const held = madeOf(item, facts) ?? (item.verdict ? matching(item, facts) : undefined);
   if (!held) return ops;
   ops.push({ op: "delete_segment", id: held.id, version: held.version });
   const click = clickOf(item, held, facts);
@@ -57,11 +57,11 @@ export function rejection(item, facts) {
   return ops;
 }
 
-/** The verified segment of the action that is predicted: made of this prediction, or matching it. */
-function heldBy(item, { segments }) {
-  const own = segments.find((one) => one.prediction === item.id);
-  return own ?? segments.find((one) => one.class === item.class && tiou(one, item) >= SAME);
-}
+const madeOf = (item, { segments }) => segments.find((one) => one.prediction === item.id);
+
+/** A verified segment of the same action, from an earlier run or by hand. */
+const matching = (wanted, { segments }) =>
+  segments.find((one) => one.class === wanted.class && tiou(one, wanted) >= SAME);
 
 /** The click that came with a verified segment. */
 function clickOf(item, held, facts) {

@@ -155,7 +155,7 @@ def _same(one: Timeline, other: Timeline) -> bool:
 def sha256_of(path: Path) -> str:
     """Of a file's content, in hexadecimal, read a megabyte at a time. DataError if it cannot be read."""
     digest = hashlib.sha256()
-    if path.exists() and not path.is_file():  # to open a pipe would wait for its writer
+    if path.exists() and not (path.is_file() or path.is_dir()):  # to open a pipe would wait for its writer
         raise DataError("is no file", where=path)
     try:
         with path.open("rb") as file:

@@ -6,11 +6,13 @@ import csv
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
+from hrpro.calibration import choose_min_score
 from hrpro.core.annotations import Click, Detections
 from hrpro.data.training_set import TrainingSet
-from hrpro.halves import half_config, halves, spread
+from hrpro.halves import Halves, half_config, halves, spread
 from hrpro.instance.stage import InstanceStage
 from hrpro.localizer import HRPro
 from hrpro.proposals.threshold import best_threshold
@@ -48,6 +50,22 @@ def test_of_many_recordings_some_are_asked(tmp_path: Path) -> None:
     training_set = by_hand(tmp_path, {f"v{i}": (12, [(3, "jump")]) for i in range(5)})
     for at_most, asked in ((9, "01234"), (5, "01234"), (4, "024"), (2, "03"), (1, "0")):
         assert [item.id for item in spread(training_set, at_most)] == [f"v{i}" for i in asked]
+
+
+def test_the_threshold_asks_as_many_of_them_as_are_enough(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training_set = by_hand(tmp_path, {f"v{i}": (12, [(3, "jump")]) for i in range(6)})
+    config = tiny_config(stages=1, snippet={"steps": 4})
+    model = HRPro(config).fit(training_set)
+    asked: list[int] = []
+    detect = model.detect
+    monkeypatch.setattr(model, "detect", lambda x_td, scores: asked.append(len(x_td)) or detect(x_td, scores))
+    for enough, times in ((100, 12), (2, 4)):  # its own, and those that the halves did not see
+        monkeypatch.setattr("hrpro.calibration.ENOUGH", enough)
+        choose_min_score(model, training_set, Halves(training_set, config.snippet))
+        assert len(asked) == times
+        asked.clear()
 
 
 def test_halves_cost_a_quarter_of_stage_one_and_share_no_seed() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,9 @@ from commands import SMALL, run
 from hrpro.core.errors import ConfigError
 from hrpro.localizer import HRPro
 from hrpro.predictions import predict_videos
+from hrpro.video.jobs import Outcome
 from hrpro.video.store import read_about
+from hrpro.videos import clicked_videos
 from rendered_videos import even_times, render
 
 pytest_plugins = ["command_fixtures", "clicked_films"]
@@ -73,7 +76,6 @@ def test_clicks_that_fit_no_video(
 
 
 def test_clicks_in_frames_are_of_the_videos_own_rate(videos: Path) -> None:
-    from hrpro.videos import clicked_videos
 
     path = videos.parent / "frames.csv"
     path.write_text("class,start_frame,stop_frame,video_id,point\nwave,1,99,day/a,60\nwave,1,99,day/b,60\n")
@@ -91,12 +93,20 @@ def test_a_broken_video_stops_no_other(
     short = {"cluster_time_limit": "1000"}
     film = render(mine / "cut.mkv", even_times(25, 9), codec="libx264", container_options=short)
     film.write_bytes(film.read_bytes()[: film.stat().st_size // 2])
-    rows = [("a", 75), ("a", 200), ("junk", 60), ("cut", 25), ("cut", 212)]
+    shutil.copy(film, mine / "cut2.mkv")
+    rows = [("a", 75), ("a", 200), ("junk", 60), ("cut", 25), ("cut", 212), ("cut2", 212)]
     table.write_text("class,video_id,point\n" + "".join(f"wave,{id},{frame}\n" for id, frame in rows))
     assert run("train", "--videos", mine, "--clicks", table, "--run", tmp_path / "r", *SMALL) == 3
     err = " ".join(capsys.readouterr().err.split())
     assert "skipped the click at 8.48 s, of which the broken file of 'cut' shows nothing" in err
     assert (tmp_path / "r/model/model.json").is_file()
+    learned = clicked_videos(mine, table)
+    outcomes = [Outcome(id, id, "done") for id in ("a", "cut", "cut2")]
+    with pytest.warns(UserWarning, match="skipped"):
+        taught = learned.training_set(tmp_path / "r/features", outcomes)
+    # A film all of whose clicks lie behind its end is not taken for one in which nothing happens.
+    assert {id: len(held) for id, held in taught.clicks.items()} == {"a": 2, "cut": 1}
+    assert [item.id for item in taught.recordings] == ["a", "cut"]
 
 
 def test_words_that_do_not_go_together(

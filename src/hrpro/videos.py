@@ -55,6 +55,11 @@ class ClickedVideos:
                     )
                     continue
                 clicks[id].append(Click(row.time, row.label))
+        # Without a click it would pass for a recording in which nothing happens.
+        recordings = [item for item in recordings if clicks[item.id]]
+        if not recordings:
+            raise DataError("not one click lies within what could be read", where=self.table)
+        clicks = {item.id: clicks[item.id] for item in recordings}
         classes = tuple(sorted({click.label for held in clicks.values() for click in held}))
         ordered = {id: tuple(sorted(held, key=lambda click: click.time)) for id, held in clicks.items()}
         return TrainingSet(classes, tuple(recordings), ordered)

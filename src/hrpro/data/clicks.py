@@ -136,10 +136,10 @@ def unknown_name(
     return None
 
 
-def before_start(row: ClickRow, table: Path, timeline: Timeline) -> DataError | None:
-    """The fault of a click before the first snippet; roundings, and half a window, pass."""
+def outside(row: ClickRow, table: Path, timeline: Timeline, latest: float | None) -> DataError | None:
+    """The fault of a click before the first snippet, by more than one, or as of ``beyond_end``."""
     if row.time >= timeline.offset - max(timeline.stride, timeline.window or 0.0):
-        return None
+        return beyond_end(row, table, latest)
     what = f"the click at {row.time:.6g} s lies before the first snippet of {row.video!r}"
     mend = f"check the click's unit, and the features' offset, {timeline.offset:.6g} s"
     return DataError(what, where=f"{table}:{row.line}", mend=mend)

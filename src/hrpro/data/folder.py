@@ -9,14 +9,7 @@ from pathlib import Path
 
 from hrpro.core.annotations import Click
 from hrpro.core.errors import DataError
-from hrpro.data.clicks import (
-    ClickRow,
-    before_start,
-    beyond_end,
-    few_enough_to_skip,
-    read_clicks,
-    unknown_name,
-)
+from hrpro.data.clicks import ClickRow, few_enough_to_skip, outside, read_clicks, unknown_name
 from hrpro.data.faults import did_you_mean, some_of
 from hrpro.data.features import FeatureFile
 from hrpro.data.layout import GROUND_TRUTH, Layout, Member, VideoFacts, read_layout
@@ -87,8 +80,7 @@ class Dataset:
         by_id = {recording.id: recording for recording in recordings}
         for row in rows:
             item = by_id[row.video]
-            early = before_start(row, table, item.timeline)
-            if fault := early or beyond_end(row, table, item.latest_click(lengths[row.video])):
+            if fault := outside(row, table, item.timeline, item.latest_click(lengths[row.video])):
                 raise fault
         return TrainingSet(self.layout.classes or _labels(rows), recordings, _grouped(rows, by_id))
 
@@ -184,7 +176,7 @@ class Dataset:
             duration = self._facts(row.video).duration
             latest = None if duration is None else duration + self.layout.timeline.stride
             unknown = unknown_name(row, table, self.known_ids, self.layout.classes)
-            if fault := unknown or beyond_end(row, table, latest):
+            if fault := unknown or outside(row, table, self.layout.timeline, latest):
                 raise fault
         return rows
 

@@ -10,14 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hrpro.core.errors import HRProError
-from hrpro.data.clicks import (
-    ClickRow,
-    before_start,
-    beyond_end,
-    few_enough_to_skip,
-    read_clicks,
-    unknown_name,
-)
+from hrpro.data.clicks import ClickRow, few_enough_to_skip, outside, read_clicks, unknown_name
 from hrpro.data.faults import some_of
 from hrpro.data.findings import Problem, Report, SplitSummary, render
 from hrpro.data.folder import Dataset, Recording
@@ -202,8 +195,7 @@ def _check_clicks(
             report.add(fault, "warning" if stray and skipped else "error")
         else:
             latest = _latest(dataset, seen["train"].get(row.video), row.video)
-            early = before_start(row, table, dataset.layout.timeline)
-            if fault := early or beyond_end(row, table, latest):
+            if fault := outside(row, table, dataset.layout.timeline, latest):
                 report.add(fault)
         line = lines.setdefault((row.video, row.time, row.label), row.line)
         if line != row.line:

@@ -33,7 +33,7 @@ def read_true(source: Source) -> Annotations:
         facts = source.json["database"][video]
         unread |= {*facts} - {"subset", "duration", "fps", "annotations"}
         unread.update(*({*row} - {"label", "segment"} for row in facts.get("annotations") or ()))
-        fps = source.json["database"][video].get("fps")
+        fps = facts.get("fps")
         duration, subset = truth.durations.get(video), truth.subsets.get(video) or None
         found.video(video, where, duration=duration, fps=fps, subset=subset)
         for i, s in enumerate(segments):

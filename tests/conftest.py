@@ -25,3 +25,21 @@ settings.load_profile("ci" if os.environ.get("CI") else "here")
 # the command would wait for ever.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Minutes each. Begun last, one of them would leave the other workers with nothing to do.
+LONG = [
+    "test_studio_browser_review.py",
+    "test_studio_browser_train.py",
+    "test_compare.py",
+    "test_video_ray.py",
+    "test_cli_runs.py",
+    "test_studio_browser_click.py",
+    "test_video_predict.py",
+    "test_studio_worker.py",
+]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long files first; side by side that needs ``--no-loadscope-reorder``."""
+    places = {name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: places.get(item.path.name, len(LONG)))

@@ -55,7 +55,10 @@ def server(project: Path, tmp_path: Path, windows: list[Callable[[], None]]) -> 
     running.stop()
 
 
-SHORT = {"snippet": {"steps": 60, "members": 1}, "instance": {"steps": 40}}
+SHORT = {
+    "snippet": {"steps": 60, "members": 1},
+    "instance": {"steps": 40, "completeness_weight": 0.25},
+}
 """Settings of a training that is over in seconds, for tests of what becomes of its result."""
 
 

@@ -28,7 +28,10 @@ from hrpro.runs import predict_split, run_settings
 pytest_plugins = ["command_fixtures"]
 
 TINY = {"steps": 4, "hidden": 8, "batch_size": 3, "accelerator": "cpu"}
-SETTINGS = {"snippet": {**TINY, "members": 2, "blocks": 1, "heads": 2}, "instance": TINY}
+SETTINGS = {
+    "snippet": {**TINY, "members": 2, "blocks": 1, "heads": 2},
+    "instance": {**TINY, "completeness_weight": 0.25},
+}
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +147,7 @@ def test_another_comparison_is_not_mixed_in(
     before = trained(out)
     both = ["--methods=hrpro,base", "--out", out]
     other = tmp_path / "other.yaml"
-    other.write_text(yaml.safe_dump({**SETTINGS, "instance": {**TINY, "lr": 0.5}}))
+    other.write_text(yaml.safe_dump({**SETTINGS, "instance": {**SETTINGS["instance"], "lr": 0.5}}))
     message = said("compare", "--data", data, "--config", other, *both)
     assert message.startswith(f"{out / 'hrpro-0'}: the run has other settings: instance.lr was ")
     assert ", is 0.5 (take another --out" in message
@@ -219,7 +222,9 @@ def test_a_training_that_fails_ends_it_and_the_finished_ones_stay(
         shutil.rmtree(out / name)
     (out / "compare.csv").unlink()
     before = trained(out)
-    failing.write_text(yaml.safe_dump({**SETTINGS, "instance": {**TINY, "precision": "fp16"}}))
+    failing.write_text(
+        yaml.safe_dump({**SETTINGS, "instance": {**SETTINGS["instance"], "precision": "fp16"}})
+    )
     given = ["compare", "--data", data, "--config", failing, "--methods=base,hrpro", "--out", out]
     capfd.readouterr()
     assert run(*given, "--seeds=2") == 2
@@ -238,7 +243,7 @@ def test_a_training_that_fails_ends_it_and_the_finished_ones_stay(
 def test_killed_and_interrupted_it_goes_on_where_it_stood(data: Path, tmp_path: Path) -> None:
     """kill -9 of the command alone stops its training too; then Ctrl-C; then it ends, all costs known."""
     config, out = tmp_path / "c.yaml", tmp_path / "out"
-    slow = {**SETTINGS["snippet"], "steps": 200, "checkpoint_every": 0, "log_every": 1}
+    slow = {**SETTINGS["snippet"], "steps": 80, "checkpoint_every": 0, "log_every": 1}
     config.write_text(yaml.safe_dump({"snippet": slow}))
     given = ["compare", "--data", data, "--config", config, "--methods=base", "--seeds=1", "--out", out]
     steps = []
@@ -254,7 +259,7 @@ def test_killed_and_interrupted_it_goes_on_where_it_stood(data: Path, tmp_path: 
             assert "Traceback" not in told
         _wait_for_cost(out / "base-0")
         steps.append(_step(out / "base-0"))
-        assert 0 < steps[-1] < 200
+        assert 0 < steps[-1] < 80
         assert not (out / "base-0" / "model").exists()
     code, said, told = finish(start(*given))
     assert code == 0, told
@@ -264,7 +269,7 @@ def test_killed_and_interrupted_it_goes_on_where_it_stood(data: Path, tmp_path: 
     assert float(row["train_seconds_mean"]) == pytest.approx(sum(part["seconds"] for part in parts))
     assert float(row["peak_memory_mib"]) == max(part["peak_mib"] for part in parts)
     logged = (out / "base-0/logs/snippet.csv").read_text().splitlines()[1:]
-    assert [int(line.split(",")[0]) for line in logged] == list(range(1, 201))
+    assert [int(line.split(",")[0]) for line in logged] == list(range(1, 81))
 
 
 def _step(folder: Path) -> int:

@@ -17,11 +17,20 @@ from report_subjects import detections, result, subject
 from studio_browser import settled, until
 
 pytest_plugins = ["studio_browser"]
+# Where the film was sent, for by the time that a busy machine looks, it may have played to its end.
+WATCH = """() => {
+  const video = document.querySelector(".player video");
+  window.sent = [];
+  video.addEventListener("seeking", () => window.sent.push(video.currentTime));
+}"""
 PLAYS_FROM = """([start]) => {
   const video = document.querySelector(".player video");
-  return video.readyState >= 2 && !video.seeking && Math.abs(video.currentTime - start) < 3
-    && video.currentTime >= start - 0.05;
+  return window.sent.some((moment) => Math.abs(moment - start) < 0.05) && video.readyState >= 2
+    && video.currentTime >= start - 0.05 && (video.played.length > 0);
 }"""
+# Plotly tells of a press on what it has seen hovered.
+HOVERED = """([moment]) => document.querySelector("figure[data-name=timeline-001] .plot")
+  ._hoverdata?.some((point) => point.customdata === moment)"""
 
 
 def test_a_press_on_a_moment_plays_the_video_from_there(
@@ -43,6 +52,7 @@ def test_a_press_on_a_moment_plays_the_video_from_there(
     link = page.locator("a[data-seek]").last
     start = float(link.get_attribute("data-seek"))
     assert start > 1
+    page.evaluate(WATCH)
     link.click()
     until(page, PLAYS_FROM, [start])
     assert player.is_visible()
@@ -57,9 +67,10 @@ def test_a_press_on_a_moment_plays_the_video_from_there(
     moments = figure.evaluate(f"(figure) => ({data})(figure).customdata")
     for number, moment in enumerate(moments):
         box = bars.nth(number).bounding_box()
-        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-        page.wait_for_timeout(100)  # Plotly tells of a click on what it has seen hovered
-        page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        place = box["x"] + 0.1 * box["width"], box["y"] + box["height"] / 2  # clicks are near the middle
+        page.mouse.move(*place)
+        until(page, HOVERED, [moment])
+        page.mouse.click(*place)
         until(page, PLAYS_FROM, [moment])
         player.evaluate("(video) => video.pause()")
     assert len(page.context.pages) == 1  # it plays here, in no other tab

@@ -204,7 +204,7 @@ def test_enter_plays_the_segment_once(page: Any, trained: Server) -> None:
     item = trained.get("/api/review")["items"][0]
     slider = page.locator(".timeline-view")
     expect(slider).to_have_attribute("aria-valuenow", f"{item['start']:.3f}")
-    page.get_by_label("Speed").select_option("0.5")
+    page.get_by_label("Speed").select_option("1")
     page.locator("#stage").focus()
     page.keyboard.press("Enter")
     player = page.get_by_role("group", name="Playback")
@@ -223,7 +223,7 @@ def test_enter_pressed_before_the_film_is_there_plays_it_then(page: Any, trained
         page.keyboard.press("ArrowDown")
     until(page, f"{film}.readyState > 0")
     page.evaluate(MOMENTS)
-    page.get_by_label("Speed").select_option("0.5")
+    page.get_by_label("Speed").select_option("2")
     page.locator("#stage").focus()
     held, on_its_way = list[Any](), True
 

@@ -11,8 +11,14 @@ import numpy as np
 import pytest
 import torch
 
+pytest.importorskip("av", reason="the extra [video] is not installed")
+
+from commands import run
 from hrpro.core.errors import ConfigError, DataError
 from hrpro.video.backbones import make
+from hrpro.video.origin import choose, rebuild
+from hrpro.video.store import read_about
+from rendered_videos import even_times, render
 
 transformers = pytest.importorskip("transformers", reason="the extra [hub] is not installed")
 
@@ -30,7 +36,7 @@ from hub_models import (  # noqa: E402
     write_processor,
 )
 
-pytest_plugins = ["hub_fixtures"]
+pytest_plugins = ["command_fixtures", "hub_fixtures"]
 
 
 def test_the_spec_tells_the_weights_and_all_that_vectors_depend_on(models, tmp_path):
@@ -179,3 +185,20 @@ def test_what_is_no_model_is_one_clear_line(models, tmp_path, monkeypatch):
         make(f"hub:{models('dinov2')}", window=0)
     with pytest.raises(ConfigError, match="hub"):
         make(f"hub:{models('dinov2')}", colour="blue")
+
+
+def test_the_device_is_named_by_the_command_and_not_kept_with_the_features(models, said, tmp_path):
+    film = render(tmp_path / "a.mp4", even_times(25, 1))
+    words = ("extract", film, "--out", tmp_path / "out", "--quiet")
+    hub = ("--backbone", f"hub:{models('dinov2')}")
+    assert "no device 'abacus' here" in said(*words, *hub, "--device", "abacus")
+    assert said(*words, "--device", "cpu") == "backbone classic: takes no device (leave --device out)"
+    assert run(*words, *hub, "--device", "cpu") == 0
+    about = read_about(tmp_path / "out/a.safetensors")
+    assert about is not None
+    assert "device" not in about.origin.options
+    assert "device" not in rebuild(about.origin.on("cpu")).spec.as_dict()
+    with pytest.raises(ConfigError, match="no device 'abacus' here"):
+        rebuild(about.origin.on("abacus"))
+    classic = choose("classic")
+    assert classic.on("abacus").options == classic.options

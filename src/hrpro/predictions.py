@@ -18,6 +18,7 @@ from hrpro.data.formats.activitynet import parse_detections, read_detections, wr
 from hrpro.data.formats.jsonfile import read_json
 from hrpro.localizer import HRPro
 from hrpro.model_folder import fingerprint
+from hrpro.runs import pick_device
 from hrpro.video.extract import LOCAL, RAY, Parts, engine_of, work_through
 from hrpro.video.jobs import Outcome, Tell, outcome
 from hrpro.video.origin import Origin, rebuild
@@ -90,7 +91,7 @@ def predict_videos(
     min_score: float | None = None,
     render: bool = False,
     weights: str | Path | None = None,
-    device: str = "cpu",
+    device: str = "auto",
     workers: int = 0,
     engine: str = LOCAL,
     quiet: bool = True,
@@ -100,8 +101,9 @@ def predict_videos(
     .json holds all detections, ``out``/detections.json those of all these videos; .csv, .srt, .vtt and the
     annotated video those with a score of ``min_score`` at least (None: the model's own). What was written
     before from the same video, model and score is kept, and without ``render`` written anew from .json for
-    another score. Raises RunError, DataError or ConfigError for what is wrong with all videos; what is wrong
-    with one is told in its outcome and in the manifest in ``out``.
+    another score. device: of both stages and of a backbone that has a choice; "auto": what each can use here
+    (the engine "ray" gives GPUs to the backbone by itself). Raises RunError, DataError or ConfigError for
+    what is wrong with all videos; what is wrong with one is told in its outcome and in ``out``'s manifest.
     """
     decoder()
     if min_score is not None and not math.isfinite(min_score):
@@ -114,19 +116,19 @@ def predict_videos(
         raise DataError(
             f"a video {ALL!r} would take the name of all detections", where=videos, mend="rename it"
         )
-    model = HRPro.load(run) if workers or far else _loaded(run, device, fingerprint(run))
-    rebuild(origin_of(model), weights)
+    stages = "cpu" if far else str(pick_device(device))
+    model = HRPro.load(run) if workers or far else _loaded(run, stages, fingerprint(run))
+    origin = origin_of(model) if far or device == "auto" else origin_of(model).on(device)
+    rebuild(origin, weights)
     shared: dict[str, Any] = {
         "model": run,
         "print": fingerprint(run),
-        "device": device,
+        "device": stages,
         "min_score": model.min_score if min_score is None else min_score,
         "render": render,
         "threads": 1 if workers > 1 or far else 0,
     }
-    work = Parts(
-        begin, finish, origin_of(model), None if weights is None else Path(weights).absolute(), film=render
-    )
+    work = Parts(begin, finish, origin, None if weights is None else Path(weights).absolute(), film=render)
     with standing_for(out) as folder:
         _check_ours(folder / f"{ALL}.json")
         jobs = placed([PredictJob(s.id, s.path, folder / s.id, **shared) for s in sources], sources, out)

@@ -94,6 +94,7 @@ def timeline(strip: Strip, traces: Traces, classes: Sequence[str], name: str) ->
         width=WIDE,
         height=72 + 62 * len(lanes),
         barmode="overlay",
+        hoverdistance=5,  # px; a curve that runs below a bar would take its place
         margin={"l": 16 + 7 * longest, "r": 12, "t": 28, "b": 44},
         xaxis=axis("seconds", range=[0, max(strip.seconds, 1e-6)]),
         yaxis=axis(

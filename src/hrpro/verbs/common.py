@@ -22,7 +22,14 @@ def backbone_options(verb: ArgumentParser) -> None:
     verb.add_argument("--weights", metavar="PATH", help="where its weights lie, if it needs any")
     flow = "optical flow of i3d: tvl1, as published, or dis, far faster (tvl1 where OpenCV has it)"
     verb.add_argument("--flow", choices=["tvl1", "dis"], help=flow)
+    devices = "where a backbone with a network computes: auto, cpu, cuda, cuda:N or mps (auto)"
+    verb.add_argument("--device", metavar="NAME", help=devices)
     verb.add_argument("--workers", type=PositiveInt, metavar="N", help="processes side by side (1)")
+
+
+def backbone_words(**given: str | None) -> dict[str, str]:
+    """Those options of a backbone that are given."""
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def engine_option(verb: ArgumentParser) -> None:

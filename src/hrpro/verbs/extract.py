@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from jsonargparse import ArgumentParser
 
-from hrpro.verbs.common import backbone_options, engine_option, inside, tell
+from hrpro.verbs.common import backbone_options, backbone_words, engine_option, inside, tell
 
 
 def add_options(verb: ArgumentParser) -> None:
@@ -33,6 +33,7 @@ def main(
     backbone: str = "classic",
     weights: str | None = None,
     flow: str | None = None,
+    device: str | None = None,
     workers: int | None = None,
     shard: str | None = None,
     engine: str = "local",
@@ -47,7 +48,7 @@ def main(
         out,
         backbone=backbone,
         weights=weights,
-        options=None if flow is None else {"flow": flow},
+        options=backbone_words(flow=flow, device=device),
         workers=workers,
         part=shard,
         engine=engine,

@@ -37,7 +37,7 @@ def add_options(verb: ArgumentParser) -> None:
         "--workers", type=NonNegativeInt, metavar="N", help="processes side by side (0: only this)"
     )
     verb.add_argument(
-        "--device", metavar="NAME", help="of both stages: auto, cpu, cuda, cuda:N or mps (auto)"
+        "--device", metavar="NAME", help="of backbone and stages: auto, cpu, cuda, cuda:N or mps (auto)"
     )
     engine_option(verb)
     verb.add_argument("--quiet", action="store_true", help="show no progress")
@@ -53,7 +53,7 @@ def main(
     quiet: bool = False,
     **about: Any,
 ) -> int:
-    from hrpro.runs import pick_device, predict_split
+    from hrpro.runs import predict_split
 
     if video is None:
         only("--video", quiet=quiet, **about)
@@ -69,11 +69,7 @@ def main(
     if data is not None:
         raise ConfigError("goes without --video", where="--data")
     only("--data", split=split)
-    if about.get("engine") == RAY:
-        if device not in ("auto", "cpu"):
-            raise ConfigError(
-                "with --engine ray the backbone alone is given GPUs, by itself", where="--device"
-            )
-        device = "cpu"
-    found = predict_videos(run, video, out, device=str(pick_device(device)), quiet=quiet, **about)
+    if about.get("engine") == RAY and device not in ("auto", "cpu"):
+        raise ConfigError("with --engine ray the backbone alone is given GPUs, by itself", where="--device")
+    found = predict_videos(run, video, out, device=device, quiet=quiet, **about)
     return tell(found, "actions", inside(out, manifest_name()))

@@ -28,7 +28,7 @@ from jsonargparse.typing import NonNegativeInt
 
 from hrpro.config import Config
 from hrpro.core.errors import ConfigError
-from hrpro.verbs.common import POINTS, backbone_options, only, tell
+from hrpro.verbs.common import POINTS, backbone_options, backbone_words, only, tell
 
 
 def add_options(verb: ArgumentParser) -> None:
@@ -132,6 +132,7 @@ def _extracted(
     backbone: str = "classic",
     weights: str | None = None,
     flow: str | None = None,
+    device: str | None = None,
     features: str | None = None,
     workers: int = 1,
 ) -> tuple[Any, int]:
@@ -151,7 +152,7 @@ def _extracted(
         folder,
         backbone=backbone,
         weights=weights,
-        options=None if flow is None else {"flow": flow},
+        options=backbone_words(flow=flow, device=device),
         workers=workers,
         quiet=quiet,
     )

@@ -26,15 +26,14 @@ import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
-from inspect import signature
 from typing import Any, Generic
 
 import numpy as np
 
 from hrpro.core.errors import ConfigError, RunError
+from hrpro.video.backbones import takes
 from hrpro.video.extract import Parts
 from hrpro.video.jobs import Engine, Outcome, failure
-from hrpro.video.origin import rebuild
 from hrpro.video.remote import Afar, M
 
 ATTEMPTS = 2
@@ -210,8 +209,7 @@ class _Gathered:
 
 def _takes_gpu(parts: Parts[Any]) -> bool:
     """Whether the backbone has an option ``device``, and was not told to leave GPUs alone."""
-    network = rebuild(parts.origin, parts.weights)
-    return "device" in signature(type(network)).parameters and parts.origin.options.get("device") != "cpu"
+    return takes(parts.origin.backbone, "device") and parts.origin.options.get("device") != "cpu"
 
 
 @contextmanager

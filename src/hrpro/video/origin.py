@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from hrpro.core.errors import ConfigError, DataError
-from hrpro.video.backbones import Backbone, BackboneSpec, make
+from hrpro.video.backbones import Backbone, BackboneSpec, make, takes
 
 _HUB = "hub"
+_DEVICE = "device"
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,9 @@ class Origin:
     options: Mapping[str, Any] = field(default_factory=dict, hash=False, compare=False)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain JSON values; ``from_dict`` gives an equal one back."""
-        return {"spec": self.spec.as_dict(), "backbone": self.backbone, "options": dict(self.options)}
+        """Plain JSON values; ``from_dict`` gives an equal one back. No device: it is this machine's."""
+        options = {name: value for name, value in self.options.items() if name != _DEVICE}
+        return {"spec": self.spec.as_dict(), "backbone": self.backbone, "options": options}
 
     @classmethod
     def from_dict(cls, stored: Any, where: str | Path | None = None) -> Origin:
@@ -44,6 +46,12 @@ class Origin:
         """What differs, on one line, as "key: mine, not theirs"; empty if both give the same features."""
         return "; ".join(self.spec.difference(other.spec))
 
+    def on(self, device: str) -> Origin:
+        """The same, computed on that device; as it is, if the backbone has no choice of one."""
+        if not takes(self.backbone, _DEVICE):
+            return self
+        return replace(self, options={**self.options, _DEVICE: device})
+
 
 def choose(
     backbone: str, weights: str | Path | None = None, options: Mapping[str, Any] | None = None
@@ -53,7 +61,7 @@ def choose(
     try:
         network = _built(name, _canonical(words))
     except ConfigError as error:
-        for word in words.keys() & {"weights", "flow"}:
+        for word in words.keys() & {"weights", "flow", _DEVICE}:
             if f"unexpected keyword argument '{word}'" in error.what:
                 mend = f"leave --{word} out"
                 raise ConfigError(f"takes no {word}", where=error.where, mend=mend) from error

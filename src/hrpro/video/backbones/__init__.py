@@ -17,7 +17,7 @@ from typing import Any
 from hrpro.core.errors import ConfigError
 from hrpro.video.backbones.base import Backbone, BackboneSpec
 
-__all__ = ["Backbone", "BackboneSpec", "known", "make"]
+__all__ = ["Backbone", "BackboneSpec", "known", "make", "takes"]
 
 GROUP = "hrpro.backbones"
 # Imported on use: each needs packages that not everyone has.
@@ -39,38 +39,47 @@ def make(name: str, **options: Any) -> Backbone:
     ``hub:NAME`` takes a model's name or folder. Raises ConfigError for an unknown name, an option that the
     backbone does not have, or a package that it needs and that is not installed.
     """
+    factory, model = _factory(name)
+    try:
+        # Before the call, so that a TypeError from inside the backbone stays what it is.
+        signature(factory).bind(**model, **options)
+    except TypeError as error:
+        raise ConfigError(str(error), where=f"backbone {name}") from error
+    return factory(**model, **options)
+
+
+def takes(name: str, option: str) -> bool:
+    """Whether the backbone of that name has such an option by name. Raises ConfigError as ``make``."""
+    return option in signature(_factory(name)[0]).parameters
+
+
+def _factory(name: str) -> tuple[Callable[..., Backbone], dict[str, str]]:
+    """What builds it, and the options that its name gives already."""
     kind, colon, model = name.partition(":")
     if kind == "hub":
         if not model:
             raise ConfigError(
                 "the model's name is missing", where="backbone hub", mend="write hub:NAME or hub:FOLDER"
             )
-        return _built(name, lambda: _load(_HUB), {"model": model, **options}, extra="hub")
+        return _loaded(name, lambda: _import(_HUB), extra="hub"), {"model": model}
     if not colon and name in _OWN:
-        return _built(name, lambda: _load(_OWN[name]), options, extra="video")
+        return _loaded(name, lambda: _import(_OWN[name]), extra="video"), {}
     for point in entry_points(group=GROUP):
         if point.name == name:
-            return _built(name, point.load, options)
+            return _loaded(name, point.load), {}
     raise ConfigError(f"there is no backbone {name!r}", mend=f"known: {', '.join(known())}")
 
 
-def _load(path: str) -> Callable[..., Backbone]:
+def _import(path: str) -> Callable[..., Backbone]:
     module, _, attribute = path.partition(":")
     return getattr(import_module(module), attribute)
 
 
-def _built(
-    name: str, load: Callable[[], Callable[..., Backbone]], options: dict[str, Any], extra: str | None = None
-) -> Backbone:
-    where = f"backbone {name}"
+def _loaded(
+    name: str, load: Callable[[], Callable[..., Backbone]], extra: str | None = None
+) -> Callable[..., Backbone]:
     try:
-        factory = load()
+        return load()
     except ImportError as error:
         mend = f"pip install 'hrpro[{extra}]'" if extra else None
-        raise ConfigError(f"cannot be loaded: {error}", where=where, mend=mend) from error
-    try:
-        # Before the call, so that a TypeError from inside the backbone stays what it is.
-        signature(factory).bind(**options)
-    except TypeError as error:
-        raise ConfigError(str(error), where=where) from error
-    return factory(**options)
+        raise ConfigError(f"cannot be loaded: {error}", where=f"backbone {name}", mend=mend) from error

@@ -10,14 +10,17 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import transformers
 from huggingface_hub import snapshot_download
-from transformers.utils import logging
 
 from hrpro.core.errors import ConfigError, DataError
+
+# By name: the types of all its models would take the checker half a minute, and decide nothing here.
+transformers: Any = import_module("transformers")
+logging: Any = import_module("transformers.utils.logging")
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 import torch
 
+from hrpro.calibration import choose_min_score
 from hrpro.config import Config
 from hrpro.core.annotations import Segment
+from hrpro.core.errors import NonFiniteError
 from hrpro.halves import Halves
 from hrpro.localizer import HRPro
 from hrpro.metrics.detection import mean_average_precision
-from hrpro.trust import WEIGHTS, best_weight, half_instance, told
+from hrpro.trust import WEIGHTS, best_weight, half_instance, told, weigh
 from hrpro.views import StageOneViews
 from tiny_sets import by_hand, tiny_config
 
@@ -125,3 +127,24 @@ def test_one_recording_cannot_be_judged_and_is_stage_one(tmp_path: Path) -> None
     model = HRPro(judged_config()).fit(training_set)
     assert model.weighed == {}
     assert model.instance is None
+
+
+def test_scores_that_overflow_are_told_with_the_recording(tmp_path: Path) -> None:
+    training_set = by_hand(tmp_path / "data", SEVERAL)
+    config = judged_config()
+    model = HRPro(replace(config, instance=replace(config.instance, completeness_weight=0.7))).fit(
+        training_set
+    )
+    assert model.snippet is not None
+    assert model.config is not None
+    model.config = replace(model.config, instance=config.instance)
+    pools = StageOneViews(model.snippet, training_set, config).pools
+    halves = Halves(training_set, config.snippet)
+    first = halves.each[0].others.recordings[0].features.path
+    np.save(first, np.load(first) * np.float32(1e37))
+    with pytest.raises(NonFiniteError, match="overflow") as told_of:
+        weigh(model, [item.id for item in training_set.recordings], pools, halves)
+    assert told_of.value.where == str(first)
+    with pytest.raises(NonFiniteError, match="overflow") as told_of:
+        choose_min_score(model, training_set, halves)
+    assert told_of.value.where == str(first)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hrpro.core.annotations import Click, Detections
+from hrpro.core.errors import naming
 from hrpro.data.training_set import TrainingSet
 from hrpro.halves import ENOUGH, Halves, spread
 from hrpro.proposals.threshold import best_threshold
@@ -35,14 +36,18 @@ def choose_min_score(model: HRPro, training_set: TrainingSet, halves: Halves) ->
     assert model.config is not None
     if model.config.about.sees == "classes":
         return 0.0
-    own = best_threshold(
-        (model.predict(item.features.read_float32(), item.timeline), training_set.clicks[item.id])
-        for item in spread(training_set, ENOUGH)
-    )
+    own = best_threshold(_own(model, training_set))
     if model.config.about.section != "snippet":
         return own
     unseen = best_threshold(_unseen(model, halves))
     return (own + unseen) / 2 if unseen > 0 else own
+
+
+def _own(model: HRPro, training_set: TrainingSet) -> Iterator[Judged]:
+    for item in spread(training_set, ENOUGH):
+        with naming(item.features.path):
+            found = model.predict(item.features.read_float32(), item.timeline)
+        yield found, training_set.clicks[item.id]
 
 
 def _unseen(model: HRPro, halves: Halves) -> Iterator[Judged]:
@@ -57,7 +62,8 @@ def _unseen(model: HRPro, halves: Halves) -> Iterator[Judged]:
             scores = half.network.scores(features_td)
             if model.config.instance.source != "raw":  # the halves' embedding has another width
                 scores = replace(scores, embedded_td=model.snippet.scores(features_td).embedded_td)
-            found = model.detect(features_td, scores)
+            with naming(item.features.path):
+                found = model.detect(features_td, scores)
             found = found[np.isin(found.labels, [model.classes.index(label) for label in known])]
             segments = item.timeline.to_seconds(found.segments)
             clicks = [click for click in half.others.clicks[item.id] if click.label in known]

@@ -177,16 +177,19 @@ class HRPro:
 
     def detect(self, features_td: NDArray[np.float32], scores: SnippetScores) -> Detections:
         """As ``predict``, from stage-1 scores, in snippet coordinates. NonFiniteError if these overflowed."""
-        if not np.isfinite(scores.activation_tc).all():
-            mend = "look for values far beyond those it was trained on"
-            raise NonFiniteError("the network's scores overflow on these features", mend=mend)
         found = self.read(features_td, scores)
         return self.ranked(scores, *found, self._config().instance.weight)
 
     def read(
         self, features_td: NDArray[np.float32], scores: SnippetScores
     ) -> tuple[Proposals, Refined | None]:
-        """Candidates of a recording, from its stage-1 scores, and what stage 2, if there, says of them."""
+        """Candidates of a recording, from its stage-1 scores, and what stage 2, if there, says of them.
+
+        NonFiniteError if the scores overflowed.
+        """
+        if not np.isfinite(scores.activation_tc).all():
+            mend = "look for values far beyond those it was trained on"
+            raise NonFiniteError("the network's scores overflow on these features", mend=mend)
         proposals = self.candidates(scores)
         if self.instance is None or not len(proposals):
             return proposals, None

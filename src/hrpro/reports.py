@@ -14,7 +14,7 @@ from rich.progress import track
 import hrpro
 from hrpro.config import Config
 from hrpro.core.annotations import Detections
-from hrpro.core.errors import ConfigError, HRProError, RunError
+from hrpro.core.errors import ConfigError, RunError, naming
 from hrpro.data.formats.jsonfile import read_json
 from hrpro.data.training_set import Recording
 from hrpro.localizer import HRPro
@@ -111,14 +111,11 @@ def _result(
     before: dict[str, Detections] = {}
     inside = material.dataset is None
     for item in shown:
-        try:
+        with naming(item.features.path):
             features_td = item.features.read_float32()
             found[item.id] = _detections(model, item, features_td, inside)
             if alone is not None:
                 before[item.id] = _detections(alone, item, features_td, inside)
-        except HRProError as error:
-            where = error.where or item.features.path
-            raise type(error)(error.what, where=where, mend=error.mend) from error
 
     found, removed = without_ambiguous(found, stretches)
     before, _ = without_ambiguous(before, stretches)

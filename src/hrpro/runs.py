@@ -17,7 +17,7 @@ from rich.progress import track
 import hrpro
 from hrpro.config import Config
 from hrpro.core.annotations import Detections
-from hrpro.core.errors import ConfigError, DataError, HRProError, RunError
+from hrpro.core.errors import ConfigError, DataError, RunError, naming
 from hrpro.core.timeline import Timeline
 from hrpro.data.folder import open_dataset
 from hrpro.data.formats.activitynet import write_detections
@@ -127,11 +127,8 @@ def predict_recordings(model: HRPro, recordings: Iterable[Recording]) -> dict[st
     """Detections of each recording, by its id. HRProError, naming the recording, if one cannot be read."""
     found = {}
     for recording in recordings:
-        try:
+        with naming(recording.features.path):
             found[recording.id] = model.predict(recording.features.read_float32(), recording.timeline)
-        except HRProError as error:
-            where = error.where or recording.features.path
-            raise type(error)(error.what, where=where, mend=error.mend) from error
     return found
 
 

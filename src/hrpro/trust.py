@@ -17,6 +17,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hrpro.core.annotations import Detections, Segment
+from hrpro.core.errors import naming
 from hrpro.halves import ENOUGH, Half, Halves, spread
 from hrpro.instance.config import InstanceConfig
 from hrpro.instance.examples import Pool
@@ -52,12 +53,13 @@ def weigh(model: HRPro, names: Sequence[str], pools: Sequence[Pool], halves: Hal
         if judged is None:
             return {}
         for item in spread(half.others, ENOUGH // 2):
-            features_td = item.features.read_float32()
-            scores = half.network.scores(features_td)
-            proposals, refined = judged.read(features_td, scores)
-            found[0][item.id] = judged.ranked(scores, proposals, None, 0)
-            for weight in WEIGHTS:
-                found[weight][item.id] = judged.ranked(scores, proposals, refined, weight)
+            with naming(item.features.path):
+                features_td = item.features.read_float32()
+                scores = half.network.scores(features_td)
+                proposals, refined = judged.read(features_td, scores)
+                found[0][item.id] = judged.ranked(scores, proposals, None, 0)
+                for weight in WEIGHTS:
+                    found[weight][item.id] = judged.ranked(scores, proposals, refined, weight)
     if not any(reliable[id] for id in found[0]):
         return {}
     return {

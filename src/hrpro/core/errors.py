@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class HRProError(Exception):
     """Base of every error caused by what came from outside; the command prints it and exits with 2.
@@ -30,3 +33,14 @@ class RunError(HRProError):
 
 class NonFiniteError(HRProError):
     """NaN or Inf appeared in features, a loss, or a weight."""
+
+
+@contextmanager
+def naming(where: object) -> Iterator[None]:
+    """What is raised inside and says of no place gets this one."""
+    try:
+        yield
+    except HRProError as error:
+        if error.where is not None:
+            raise
+        raise type(error)(error.what, where=where, mend=error.mend) from error

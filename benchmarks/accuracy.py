@@ -145,7 +145,8 @@ def trials(
 def score(dataset: Dataset, found: dict[str, Detections]) -> float:
     assert dataset.ground_truth_path is not None
     truth = read_ground_truth(dataset.ground_truth_path).videos
-    return mean_average_precision({id: truth[id] for id in found}, found, "0.1:0.7").average()
+    known = {id: each for id, each in found.items() if id in truth}  # of others nothing can be said
+    return mean_average_precision({id: truth[id] for id in known}, known, "0.1:0.7").average()
 
 
 if __name__ == "__main__":

@@ -58,6 +58,10 @@ def main() -> None:
     for name in args.methods:
         if method_of(name).sees == "segments":
             parser.error(f"{name} sees segments, so clicks are nothing to it")
+    if len({Path(name).name for name in args.data}) < len(args.data):
+        parser.error("--data: two folders of one name, by which trials are kept; name one of them otherwise")
+    if args.svg and not set(args.curves) & set(CURVES):
+        parser.error("--svg: people's clicks alone are no curve")
     changes = dict(word.split("=", 1) for word in args.set)
     wanted = designs(args.curves)
     trials: dict[str, float] = {}
@@ -69,7 +73,7 @@ def main() -> None:
         for seed in args.seeds:
             for fold, (learn, judge) in enumerate(splits(dataset, points, args.held_out)):
                 for design, method in ((design, method) for design in wanted for method in args.methods):
-                    key = _key(name, design, method, args.set, seed, fold if args.held_out else None)
+                    key = _key(name, design, method, args.set, seed, fold, args.held_out)
                     if key in trials:
                         continue
                     taught = clicked(dataset, learn, design, seed)
@@ -86,7 +90,7 @@ def main() -> None:
                         write_atomic(args.json, json.dumps(trials, indent=1) + "\n")
     found = {
         (name, design, method): [
-            trials[_key(name, design, method, args.set, seed, fold if args.held_out else None)]
+            trials[_key(name, design, method, args.set, seed, fold, args.held_out)]
             for seed in args.seeds
             for fold in range(args.held_out or 1)
         ]
@@ -113,10 +117,12 @@ def designs(curves: Sequence[str]) -> list[Design]:
 
 
 def clicked(dataset: Dataset, learn: TrainingSet, design: Design, seed: int) -> TrainingSet:
-    """``learn`` with clicks of that design instead of its own, and without the recordings it leaves out."""
+    """``learn`` with clicks of that design instead of its own, and without the recordings that it leaves out
+    or whose truth is not known."""
     assert dataset.ground_truth_path is not None
     truth = read_ground_truth(dataset.ground_truth_path).videos
     known = set(learn.classes)
+    learn = learn.subset([item.id for item in learn.recordings if item.id in truth])
     segments: dict[str, Sequence[Segment]] = {
         item.id: [segment for segment in truth[item.id] if segment.label in known]
         for item in learn.recordings
@@ -125,9 +131,11 @@ def clicked(dataset: Dataset, learn: TrainingSet, design: Design, seed: int) -> 
     return replace(learn.subset(clicks), clicks=clicks)
 
 
-def _key(name: str, design: Design, method: str, changes: Sequence[str], seed: int, fold: int | None) -> str:
+def _key(
+    name: str, design: Design, method: str, changes: Sequence[str], seed: int, fold: int, folds: int
+) -> str:
     parts = [Path(name).name, design.name(), method, *sorted(changes), f"seed {seed}"]
-    return " | ".join(parts if fold is None else [*parts, f"fold {fold}"])
+    return " | ".join([*parts, f"fold {fold} of {folds}"] if folds else parts)
 
 
 Found = Mapping[tuple[str, Design, str], Sequence[float]]

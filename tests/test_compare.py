@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ if os.name != "posix":
     pytest.skip("needs POSIX", allow_module_level=True)
 pytest.importorskip("plotly", reason="the extra [report] is not installed")
 
+import hrpro
 from commands import finish, run, start, wait_for
 from hrpro.metrics.files import evaluate_files
 from hrpro.runs import predict_split, run_settings
@@ -122,7 +124,11 @@ def test_the_report_holds_the_first_seeds(compared: tuple[Path, str]) -> None:
 
 
 def test_what_is_finished_is_not_trained_again(
-    compared: tuple[Path, str], words: list[str | Path], tmp_path: Path
+    compared: tuple[Path, str],
+    words: list[str | Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     out = tmp_path / "out"
     shutil.copytree(compared[0], out)
@@ -133,8 +139,11 @@ def test_what_is_finished_is_not_trained_again(
     assert trained(out) == before
     assert (out / "compare.csv").read_bytes() == table
     (out / "base-0/cost/0001.json").write_text("null")  # as if all had been killed at once
+    monkeypatch.setattr(hrpro, "__version__", "9.9")
     assert run(*words, "--methods=base", "--seeds=1", "--out", out) == 0
     assert trained(out) == before
+    assert f"trained with another hrpro than this, 9.9: base-0 {version('hrpro')}" in capsys.readouterr().err
+    assert json.loads((out / "base-0/compare.json").read_text())["predicted"]["of"]["hrpro"] == "9.9"
     row = next(csv.DictReader((out / "compare.csv").open()))
     assert (row["train_seconds_mean"], row["peak_memory_mib"], row["seeds_of_unknown_cost"]) == ("", "", "1")
 

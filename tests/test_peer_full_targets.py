@@ -181,3 +181,11 @@ def test_candidates_are_the_best_within_the_recording_best_first():
     assert (found.segments[:, 1] > found.segments[:, 0]).all()
     assert len(candidates(score_nc * 0.1, distances_n2, 10, config)) == 0
     assert len(candidates(score_nc, distances_n2 * 0, 10, config)) == 0
+
+
+def test_of_actions_in_one_place_each_keeps_a_position():
+    """The nearest one to the second's middle is all that the first has."""
+    own = actions((3.0, 4.2, 0), (3.1, 4.1, 1), (3.05, 4.15, 2), (3.1, 4.1, 0))
+    target = assign(points(10, CONFIG), own, 3, CONFIG)
+    held = {tuple(row) for row in target.class_nc[target.positive_n].tolist()}
+    assert held >= {(1, 0, 0), (1, 1, 0), (0, 0, 1)}

@@ -70,7 +70,7 @@ def test_it_reads_what_the_benchmark_keeps(tmp_path: Path) -> None:
     sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
     benchmark = pytest.importorskip("clicks", reason="the benchmarks are not here")
     designs = benchmark.designs([*benchmark.CURVES, "people"])
-    keys = [benchmark._key("films", design, "hrpro", [], 0, None) for design in designs]
+    keys = [benchmark._key("films", design, "hrpro", [], 0, 0, 0) for design in designs]
     found = read_trials(kept(tmp_path, dict.fromkeys(keys, 0.5)))["films", "hrpro"]
     drawn = {field: set(values) for _, field, values in benchmark.CURVES.values()}
     assert found.keys() == drawn.keys() == VARIED.keys()

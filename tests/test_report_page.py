@@ -14,9 +14,11 @@ import pytest
 
 pytest.importorskip("plotly", reason="the extra [report] is not installed")
 
+from hrpro.config import Config
 from hrpro.core.annotations import Detections
 from hrpro.core.errors import DataError
 from hrpro.report.collect import RunResult, Subject
+from hrpro.report.curves import curves
 from hrpro.report.figure import text
 from hrpro.report.markup import Markup, tag
 from hrpro.report.page import plotly_script
@@ -266,3 +268,31 @@ def test_a_browser_opens_it_offline_in_both_schemes_and_on_paper(tmp_path: Path)
             assert said == []
             assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
         browser.close()
+
+
+def test_a_peer_is_called_by_its_name_and_has_its_curves(tmp_path: Path) -> None:
+    """And what saw the true segments is marked, wherever it stands beside others."""
+    about = subject(3)
+    found = detections(about, 0.5)
+    rows = [{"step": 10.0, "lr": 1e-3, "gradient_norm": 1.0, "total": 2.0, "click": 1.0}]
+    peers = {
+        name: replace(
+            result(found, name=f"{name}-0"),
+            settings=Config().with_method(name).as_dict(),
+            logs={log: rows},
+        )
+        for name, log in (("lacp", "lacp"), ("full", "full-1"), ("cola", "cola"))
+    }
+    page = written(tmp_path, about, peers["lacp"], peers["full"], peers["cola"])
+    assert "LACP (ICCV 2021), trained on clicks; 2 more for comparison" in page
+    assert "HR-Pro" not in page.replace(plotly_script(), "")
+    assert "full-0 (saw true segments)" in page
+    assert "cola-0 (saw classes only)" in page
+    assert "stage 1: 10 steps" in page.lower()
+    training = curves(peers["full"])
+    assert training is not None
+    for figure in training.figures:
+        assert figure.data, figure.name
+    assert [figure.name for figure in training.figures] == ["losses-full", "gradient-norm", "lr"]
+    page = written(tmp_path, about, peers["full"])
+    assert "Fully supervised, trained on true segments" in page

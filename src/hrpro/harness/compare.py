@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 import zlib
 from collections.abc import Sequence
 from dataclasses import replace
@@ -85,7 +86,11 @@ def compare(
         made = rows(trials)
         shown = {"hrpro": hrpro.__version__, "data": str(data), "points": str(table), "split": split}
         content = {**shown, "tiou": TIOUS, "recordings": len(truth), "methods": made}
-        content["trials"] = [trial.as_dict() for trial in trials]
+        content["trials"] = [
+            {**trial.as_dict(), "trained_with": run.trained_with()}
+            for trial, run in zip(trials, runs, strict=True)
+        ]
+        _tell_versions(runs)
         write_atomic(out / TABLE, as_csv(made))
         write_atomic(out / FIGURES, json.dumps(content, indent=1) + "\n")
         report(
@@ -134,6 +139,16 @@ def _truth(dataset: Dataset, judged: Sequence[Recording]) -> dict[str, tuple[Seg
     assert dataset.ground_truth_path is not None
     stored = read_ground_truth(dataset.ground_truth_path).videos
     return {item.id: stored[item.id] for item in judged if item.id in stored}
+
+
+def _tell_versions(runs: Sequence[Run]) -> None:
+    """Warn of runs that another version of hrpro has trained: what sets them apart may be that."""
+    others = [
+        f"{run.folder.name} {run.trained_with()}" for run in runs if run.trained_with() != hrpro.__version__
+    ]
+    if others:
+        what = f"trained with another hrpro than this, {hrpro.__version__}: {', '.join(others)}"
+        warnings.warn(f"{what} (take another --out to train them anew)", stacklevel=2)
 
 
 def _taught(training_set: TrainingSet) -> dict[str, Any]:

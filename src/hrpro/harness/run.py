@@ -34,7 +34,7 @@ from hrpro.harness.measured import measure
 from hrpro.harness.table import Trial
 from hrpro.localizer import HRPro
 from hrpro.metrics.detection import mean_average_precision
-from hrpro.model_folder import fingerprint, is_trained
+from hrpro.model_folder import DESCRIPTION, FOLDER, fingerprint, is_trained, model_folder
 from hrpro.runs import SETTINGS, check_features, deciding, predict_recordings, run_settings
 from hrpro.training.checkpoint import checksum, differences
 
@@ -92,7 +92,12 @@ class Run:
     def predict(self, judged: Sequence[Recording], by: int, timeline: Timeline, on: torch.device) -> None:
         """Localize the actions of ``judged`` (``contents``: by), unless this model has done so there."""
         record, file = read_json(self.folder / RECORD), self.folder / DETECTIONS
-        of = {"model": fingerprint(self.folder), "recordings": by, "device": str(on)}
+        of = {
+            "model": fingerprint(self.folder),
+            "recordings": by,
+            "device": str(on),
+            "hrpro": hrpro.__version__,
+        }
         if file.is_file() and record.get("predicted", {}).get("of") == of:
             return
         model = HRPro.load(self.folder, device=on)
@@ -103,6 +108,10 @@ class Run:
         kept = {"of": of, "seconds": time.monotonic() - began}
         write_detections(file, found, external_data={"hrpro": hrpro.__version__, "run": self.folder.name})
         write_atomic(self.folder / RECORD, json.dumps(record | {"predicted": kept}))
+
+    def trained_with(self) -> str:
+        """The version of hrpro that finished its training."""
+        return str(read_json(model_folder(self.folder / FOLDER) / DESCRIPTION)["hrpro"])
 
     def trial(self, truth: Mapping[str, Sequence[Segment]]) -> Trial:
         """Its figures, after ``train`` and ``predict``."""

@@ -47,6 +47,8 @@ def read_trials(path: Path) -> Trials:
         name, design, method, *rest = words
         if any("=" in word for word in rest):
             continue
+        if any(word.startswith("fold ") for word in rest):
+            name = f"{name}, held out"  # judged on recordings of the training: another figure
         for varied, point in _points(design):
             curve = trials.setdefault((name, method), {}).setdefault(varied, {})
             curve.setdefault(point, []).append(float(value))

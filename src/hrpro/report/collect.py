@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from hrpro.core.annotations import Click, Detections, Segment
 from hrpro.core.timeline import Timeline
+from hrpro.methods import Method, Sight, method_of
 from hrpro.metrics.columns import Bools, Columns, Floats, align, overlapping
 from hrpro.metrics.detection import MAPResult, mean_average_precision
 from hrpro.metrics.errors import Diagnosis, diagnose
@@ -21,6 +22,9 @@ from hrpro.metrics.matching import match
 TIOUS = "0.1:0.7"
 GOOD = 0.5
 """The tIoU from which on a detection is called right, where one has to be chosen."""
+
+SEEN: Mapping[Sight, str] = {"clicks": "clicks", "classes": "classes only", "segments": "true segments"}
+"""What a method may learn from."""
 
 Truth = Mapping[str, tuple[Segment, ...]]
 
@@ -72,6 +76,16 @@ class RunResult:
     before: Mapping[str, Detections] | None
     traces: Callable[[str], Traces]
     ambiguous: int = 0
+
+    @property
+    def method(self) -> Method:
+        return method_of(str(self.settings["method"]))
+
+    @property
+    def label(self) -> str:
+        """Its name, and what it saw if that was not clicks: then it is a bound and no rival."""
+        sees = self.method.sees
+        return self.name if sees == "clicks" else f"{self.name} (saw {SEEN[sees]})"
 
     def shown(self) -> dict[str, Detections]:
         """The detections that are worth showing: those that reach the model's own score."""

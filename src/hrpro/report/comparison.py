@@ -17,20 +17,20 @@ def comparison(results: Sequence[Result]) -> Section:
     base, others = results[0], results[1:]
     columns = [estimate(result) for result in results]
     rows = [
-        [name_of(result.run.name), *(f"{e.value:.3f}" for e in column)]
+        [name_of(result.run.label), *(f"{e.value:.3f}" for e in column)]
         for result, column in zip(results, columns, strict=True)
     ]
     header = ["run", *(e.name for e in columns[0])]
     body: list[Markup | Figure] = [table(header, rows, caption="mAP at each tIoU and over ranges")]
-    differences = {other.run.name: difference(base, other) for other in others}
+    differences = {other.run.label: difference(base, other) for other in others}
     rows = [
         [name_of(name), e.name, f"{e.value:+.3f}", interval_text(e.interval), _verdict(e)]
         for name, column in differences.items()
         for e in column
     ]
     header = ["run", "tIoU", "difference", "95 % interval", "holds 0"]
-    caption = f"mAP less that of {base.run.name}: paired bootstrap over videos"
-    body += [table(header, rows, caption=caption), _forest(base.run.name, differences)]
+    caption = f"mAP less that of {base.run.label}: paired bootstrap over videos"
+    body += [table(header, rows, caption=caption), _forest(base.run.label, differences)]
     body.append(_settings(results))
     note = "An interval that does not hold 0 says that another draw of such videos would hardly turn it over."
     note += " It says nothing of what another seed of the training would change."

@@ -15,7 +15,6 @@ from hrpro.report.figure import CYCLE, HALF, Figure, Section, Trace, axis, layou
 from hrpro.report.markup import Markup, paragraph
 
 Logs = Mapping[str, Sequence[Mapping[str, float]]]
-STAGES = {"snippet": "Stage 1: snippets", "instance": "Stage 2: instances"}
 _OTHER = ("step", "lr", "gradient_norm", "step_seconds")
 
 
@@ -37,24 +36,32 @@ def curves(run: RunResult) -> Section | None:
     if not any(run.logs.values()):
         return None
     figures: list[Figure] = []
-    for stage, title in STAGES.items():
+    stages = _stages(run)
+    for number, (stage, title) in enumerate(stages.items(), 1):
         logs = _of(run.logs, stage)
         names = list(dict.fromkeys(n for rows in logs.values() for row in rows for n in row))
         losses = [name for name in names if name not in _OTHER]
         if losses:
-            about = f"Losses over the training steps of stage {list(STAGES).index(stage) + 1}."
+            about = f"Losses over the training steps of stage {number}."
             traces = [t for i, n in enumerate(losses) for t in _lines(logs, n, n, CYCLE[i % len(CYCLE)])]
             figures.append(_figure(f"losses-{stage}", title, about, "loss", traces))
     whole = (("gradient_norm", "Gradient norm", "log"), ("lr", "Learning rate", "linear"))
     for name, title, scale in whole:
         traces = [
             trace
-            for i, stage in enumerate(STAGES)
+            for i, stage in enumerate(stages)
             for trace in _lines(_of(run.logs, stage), name, f"stage {i + 1}", CYCLE[i])
         ]
-        about = f"{title} over the training steps of both stages."
+        about = f"{title} over the training steps."
         figures.append(_figure(name.replace("_", "-"), title, about, title.lower(), traces, scale))
-    return Section("training", "Training curves", [_how_long(run.logs), *figures])
+    return Section("training", "Training curves", [_how_long(run.logs, list(stages)), *figures])
+
+
+def _stages(run: RunResult) -> dict[str, str]:
+    """Titles of the stages, by how the names of their logs begin."""
+    method = run.method
+    first = "snippets" if method.section == "snippet" else method.title
+    return {method.section: f"Stage 1: {first}", "instance": "Stage 2: instances"}
 
 
 def _of(logs: Logs, stage: str) -> Logs:
@@ -91,10 +98,10 @@ def _figure(
     return Figure(name, title, about, traces, layout(title, width=HALF, **axes))
 
 
-def _how_long(logs: Logs) -> Markup:
+def _how_long(logs: Logs, stages: Sequence[str]) -> Markup:
     """Steps and time of the training, as its logs add up."""
     words = []
-    for i, stage in enumerate(STAGES):
+    for i, stage in enumerate(stages):
         own = [rows for rows in _of(logs, stage).values() if rows]
         if own:
             steps = max(int(rows[-1]["step"]) for rows in own)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hrpro.core.errors import DataError
 from hrpro.data.formats.jsonfile import write_atomic
-from hrpro.report.collect import Result, RunResult, Subject
+from hrpro.report.collect import SEEN, Result, RunResult, Subject
 from hrpro.report.comparison import comparison
 from hrpro.report.curves import curves
 from hrpro.report.diagnosis import errors
@@ -37,8 +37,12 @@ def write_report(
     """
     parts = [*sections(subject, runs, out), *more]
     title = f"{runs[0].name} on {subject.name}"
-    others = f", and {len(runs) - 1} more for comparison" if len(runs) > 1 else ""
-    subtitle = f"What an HR-Pro model trained on clicks found{others}. hrpro {runs[0].about.get('hrpro', '')}"
+    method = runs[0].method
+    others = f"; {len(runs) - 1} more for comparison" if len(runs) > 1 else ""
+    subtitle = (
+        f"{method.title}, trained on {SEEN[method.sees]}{others}. hrpro {runs[0].about.get('hrpro', '')}"
+    )
+    subtitle = subtitle[:1].upper() + subtitle[1:]
     write_atomic(out, render(title, subtitle.strip(), parts))
     if figures is None:
         return [out]

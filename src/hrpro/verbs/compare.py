@@ -6,8 +6,8 @@ its deviation over the seeds, seconds and memory) is printed and lies in OUT/com
 OUT/report.html shows the runs with seed 0, OUT/METHOD-SEED are runs as of `hrpro train`. Stopped in any
 way, the same command goes on where it stood; with more methods or seeds it trains those alone.
 
-base, sfnet, lacp and hrpro see clicks; cola sees only which classes occur in a recording; full sees the
-true segments, and is no rival but a bound.
+base, sfnet, lacp, hrpro and hrpro-next see clicks; cola sees only which classes occur in a recording; full
+sees the true segments, and is no rival but a bound.
 
 hrpro compare --data my_data --methods base,sfnet,lacp,hrpro --out comparison
 hrpro compare --data my_data --methods cola,hrpro,full --seeds 5 --out comparison

@@ -46,7 +46,8 @@ def assign(place: Points, actions: Actions, classes: int, config: DenseConfig) -
 
     A position is positive for a segment if it lies in it, near its middle, and its level is that of the
     farther end. Of several segments it takes the shortest, and the classes of all with that very span. A
-    segment without a position of its own takes the one nearest to its middle on the level of its half length.
+    segment without a position of its own takes, of those that nobody needs, the one nearest to its middle on
+    the level of its half length.
     """
     n = len(place.centre_n)
     class_nc, distances_n2 = np.zeros((n, classes), np.float32), np.zeros((n, 2), np.float32)
@@ -61,10 +62,17 @@ def assign(place: Points, actions: Actions, classes: int, config: DenseConfig) -
         (half_m + away_nm > reach_n1 / 2) | (level_n1 == 0)
     )
     match_nm = fits_nm & (away_nm < half_m) & (away_nm <= config.radius * place.stride_n[:, None])
-    for m in np.flatnonzero(~_own(match_nm, half_m).any(0)):
-        level = min(place.level_n[half_m[m] <= reach_n1[:, 0]], default=top)
-        match_nm[np.where(place.level_n == level, away_nm[:, m], np.inf).argmin(), m] = True
     own_nm = _own(match_nm, half_m)
+    for m in np.flatnonzero(~own_nm.any(0)):
+        alike_m = (segments_m2 == segments_m2[m]).all(-1)
+        if own_nm[:, alike_m].any():
+            continue
+        level = min(place.level_n[half_m[m] <= reach_n1[:, 0]], default=top)
+        needed_n = own_nm[:, own_nm.sum(0) == 1].any(1)
+        free_n = (place.level_n == level) & ~needed_n
+        if free_n.any():
+            nearest = np.where(free_n, away_nm[:, m], np.inf).argmin()
+            own_nm[nearest] = np.arange(len(half_m)) == m
     positive_n, chosen_n = np.asarray(own_nm.any(1)), own_nm.argmax(1)
     same_nm = (segments_m2[chosen_n][:, None] == segments_m2).all(-1) & positive_n[:, None]
     row, m = np.nonzero(same_nm)

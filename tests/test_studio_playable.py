@@ -10,9 +10,9 @@ import av
 import numpy as np
 import pytest
 
-from hrpro.studio.frame_times import frame_times
 from hrpro.studio.playable import look
 from hrpro.studio.transcode import transcode
+from hrpro.video.frame_times import frame_times
 from hrpro.video.reader import Reader
 from rendered_videos import even_times, read_stamp, render
 from studio_media import MILLISECOND, turned, uneven_times

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,19 @@ def test_clicks_in_frames_are_of_the_videos_own_rate(videos: Path) -> None:
     assert [row.time for _, row in clicked_videos(videos, path).rows] == [2.0, 5.0]
 
 
+def test_clicks_in_frames_on_a_film_of_a_changing_rate_lie_on_their_pictures(tmp_path: Path) -> None:
+    """Two seconds of 10 pictures a second, then four of 25."""
+    times = [Fraction(k, 10) for k in range(20)] + [2 + Fraction(k, 25) for k in range(100)]
+    render(tmp_path / "phone.mkv", times, codec="libx264")
+    path = tmp_path / "frames.csv"
+    path.write_text(
+        "class,video_id,point\n" + "".join(f"wave,phone,{frame}\n" for frame in (0, 10, 20, 70, 144))
+    )
+    seconds = [row.time for _, row in clicked_videos(tmp_path, path).rows]
+    assert seconds[:4] == pytest.approx([0, 1, 2, 4], abs=0.002)
+    assert seconds[4] > 6, "behind the end stays behind it"
+
+
 def test_a_broken_video_stops_no_other(
     videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -98,7 +112,7 @@ def test_a_broken_video_stops_no_other(
     table.write_text("class,video_id,point\n" + "".join(f"wave,{id},{frame}\n" for id, frame in rows))
     assert run("train", "--videos", mine, "--clicks", table, "--run", tmp_path / "r", *SMALL) == 3
     err = " ".join(capsys.readouterr().err.split())
-    assert "skipped the click at 8.48 s, of which the broken file of 'cut' shows nothing" in err
+    assert "skipped the click at 8.56 s, of which the broken file of 'cut' shows nothing" in err
     assert (tmp_path / "r/model/model.json").is_file()
     learned = clicked_videos(mine, table)
     outcomes = [Outcome(id, id, "done") for id in ("a", "cut", "cut2")]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
 
 from hrpro.core.annotations import Click
 from hrpro.core.errors import DataError
@@ -13,9 +15,13 @@ from hrpro.data.clicks import ClickRow, beyond_end, few_enough_to_skip, read_cli
 from hrpro.data.faults import some_of
 from hrpro.data.features import FeatureFile
 from hrpro.data.training_set import Recording, TrainingSet
+from hrpro.video.decode import probe
+from hrpro.video.frame_times import frame_times
 from hrpro.video.jobs import Outcome
 from hrpro.video.sources import Source, by_name, find_videos
 from hrpro.video.store import SUFFIX, read_about
+
+ANY_RATE = 25.0
 
 
 @dataclass(frozen=True)
@@ -69,13 +75,14 @@ def clicked_videos(videos: str | Path, table: str | Path) -> ClickedVideos:
     """The videos of a folder, list or file (see ``find_videos``) that ``table`` has a click on.
 
     A row names its video by its id, its path below the folder, or its file's name with or without the ending.
-    Times in frames, as in the published tables, are of the video's own rate. Raises DataError for a row that
-    cannot be read or names no video or several; rows on unknown videos that are no more than one in a
+    Times in frames, as in the published tables, are of the video's own pictures. Raises DataError for a row
+    that cannot be read or names no video or several; rows on unknown videos that are no more than one in a
     hundred are skipped with a warning instead.
     """
     table = Path(table)
     names = by_name(find_videos(videos))
-    rows = read_clicks(table, lambda name: _rate(names.get(name)))
+    films = _Films(names)
+    rows = [films.on_time(row) for row in read_clicks(table, films.rate)]
     strays = [row for row in rows if row.video not in names]
     if strays and few_enough_to_skip(len(strays), len(rows)):
         told = some_of([f"{row.video!r} (line {row.line})" for row in strays])
@@ -99,10 +106,38 @@ def clicked_videos(videos: str | Path, table: str | Path) -> ClickedVideos:
     )
 
 
-def _rate(source: Source | None) -> float | None:
-    from hrpro.video.decode import probe
+class _Films:
+    """The pictures of videos, by name; asked only for clicks in frames, and each file once."""
 
-    try:
-        return None if source is None else probe(source.path).fps
-    except DataError:
-        return 25.0  # any, for clicks that nothing is learned from: its extraction tells what is wrong
+    def __init__(self, sources: Mapping[str, Source | None]) -> None:
+        self._sources = sources
+        self._rates: dict[str, float | None] = {}
+        self._times: dict[str, Sequence[float]] = {}
+
+    def rate(self, name: str) -> float | None:
+        """Pictures a second; None for an unknown video."""
+        if name not in self._rates:
+            source = self._sources.get(name)
+            self._rates[name] = None if source is None else self._read(name, source)
+        return self._rates[name]
+
+    def _read(self, name: str, source: Source) -> float | None:
+        try:
+            rate, pictures = probe(source.path).fps, frame_times(source.path)
+        except DataError:
+            return ANY_RATE  # nothing is learned from its clicks: its extraction tells what is wrong
+        if pictures.times is not None:
+            self._times[name] = pictures.times
+        elif pictures.vfr:
+            what = "its pictures come at a changing rate, and clicks in frames are placed by the mean one"
+            warnings.warn(f"{source.path}: {what} (give seconds)", stacklevel=2)
+        return rate or pictures.fps
+
+    def on_time(self, row: ClickRow) -> ClickRow:
+        """The row with the time of its very picture, where pictures come at a changing rate."""
+        times, rate = self._times.get(row.video), self._rates.get(row.video)
+        if times is None or rate is None:
+            return row
+        frame = row.time * rate
+        beyond = max(frame - (len(times) - 1), 0.0) / rate
+        return replace(row, time=float(np.interp(frame, np.arange(len(times)), times)) + beyond)

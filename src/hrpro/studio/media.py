@@ -17,13 +17,13 @@ from starlette.responses import JSONResponse, Response
 
 from hrpro.core.errors import DataError, RunError
 from hrpro.studio.answers import Refused, invalid, missing, read_body
-from hrpro.studio.frame_times import FrameTimes, frame_times
 from hrpro.studio.paths import Listing, corner, disposition, open_file
 from hrpro.studio.playable import COPY, MP4, NO, YES, Facts, key
 from hrpro.studio.proxies import Proxies
 from hrpro.studio.ranges import FileAnswer, matches
 from hrpro.studio.state import Studio
 from hrpro.studio.thumbnails import HEIGHTS, Shelf, grid_index, grid_step, thumbnail
+from hrpro.video.frame_times import FrameTimes, frame_times
 from hrpro.video.whole import appearing
 
 DRAWING = 2

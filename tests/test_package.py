@@ -158,6 +158,12 @@ def test_every_dependency_is_pinned_within_its_range_on_every_python() -> None:
             assert requirement.specifier.contains(version), (requirement, pin)
 
 
+def test_reports_and_comparisons_need_no_video_package() -> None:
+    code = "import sys; sys.modules['av'] = sys.modules['cv2'] = None\nimport hrpro.reports, hrpro.harness.compare"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_prediction_loads_nothing_that_only_training_needs() -> None:
     code = "import sys, hrpro.runs; print(sys.modules.keys() & {'lightning_fabric', 'torch._dynamo'})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -15,8 +15,6 @@ from hrpro.data.clicks import ClickRow, beyond_end, few_enough_to_skip, read_cli
 from hrpro.data.faults import some_of
 from hrpro.data.features import FeatureFile
 from hrpro.data.training_set import Recording, TrainingSet
-from hrpro.video.decode import probe
-from hrpro.video.frame_times import frame_times
 from hrpro.video.jobs import Outcome
 from hrpro.video.sources import Source, by_name, find_videos
 from hrpro.video.store import SUFFIX, read_about
@@ -122,6 +120,9 @@ class _Films:
         return self._rates[name]
 
     def _read(self, name: str, source: Source) -> float | None:
+        from hrpro.video.decode import probe
+        from hrpro.video.frame_times import frame_times
+
         try:
             rate, pictures = probe(source.path).fps, frame_times(source.path)
         except DataError:

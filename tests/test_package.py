@@ -159,7 +159,8 @@ def test_every_dependency_is_pinned_within_its_range_on_every_python() -> None:
 
 
 def test_reports_and_comparisons_need_no_video_package() -> None:
-    code = "import sys; sys.modules['av'] = sys.modules['cv2'] = None\nimport hrpro.reports, hrpro.harness.compare"
+    code = "import sys\nsys.modules['av'] = sys.modules['cv2'] = None\n"
+    code += "import hrpro.reports, hrpro.harness.compare"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 

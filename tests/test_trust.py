@@ -30,7 +30,9 @@ def judged_config(**changes: dict[str, object]) -> Config:
 
 def test_the_least_weight_that_is_as_good_as_the_best() -> None:
     assert best_weight({0: 0.60, 0.1: 0.62, 0.2: 0.64, 0.35: 0.641, 1.0: 0.5}) == 0.2
-    assert best_weight({0: 0.60, 0.1: 0.619, 0.2: 0.618}) == 0
+    assert best_weight({0: 0.60, 0.1: 0.609, 0.2: 0.608}) == 0, "too little"
+    assert best_weight({0: 0.60, 0.1: 0.612, 0.2: 0.613, 1.0: 0.601}) == 0.1
+    assert best_weight({0: 0.60, 0.1: 0.612, 0.2: 0.605, 1.0: 0.57}) == 0, "gained by luck"
     assert best_weight({0: 0.60, 0.1: 0.5, 1.0: 0.4}) == 0
     assert best_weight({}) == 0
 

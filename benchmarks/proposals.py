@@ -18,7 +18,8 @@ import numpy as np
 import torch
 
 from hrpro.instance.roi import pooled_features, roi_features
-from hrpro.proposals.generate import GenerateConfig, generate
+from hrpro.proposals.config import GenerateConfig
+from hrpro.proposals.generate import generate
 from hrpro.proposals.rank import negative_proposals, rank
 from hrpro.proposals.suppress import hard_nms, soft_nms
 from hrpro.snippet.pseudo_labels import mine

@@ -17,7 +17,8 @@ from hrpro.data.inspect import inspect_dataset
 from hrpro.data.synthetic import make_dataset
 from hrpro.instance.stage import InstanceStage
 from hrpro.localizer import HRPro
-from hrpro.proposals.generate import GenerateConfig, Proposals
+from hrpro.proposals.config import GenerateConfig
+from hrpro.proposals.generate import Proposals
 from hrpro.snippet.stage import SnippetStage
 from hrpro.views import StageOneViews
 from tiny_sets import STRIDE, by_hand, columns, tiny_config, usual

@@ -7,7 +7,7 @@ import pytest
 
 from hrpro.core.errors import RunError
 from hrpro.localizer import HRPro
-from hrpro.proposals.generate import GenerateConfig
+from hrpro.proposals.config import GenerateConfig
 from tiny_sets import STRIDE, TIMELINE, columns, tiny_config, usual
 
 pytest_plugins = ["trained_fixtures"]

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from hrpro.core.errors import ConfigError
 from hrpro.core.timeline import Timeline
-from hrpro.proposals.generate import GenerateConfig, generate, predicted_classes
+from hrpro.proposals.config import GenerateConfig
+from hrpro.proposals.generate import generate, predicted_classes
 
 GOLDEN = Path(__file__).resolve().parents[1].parent / "shared" / "golden"
 

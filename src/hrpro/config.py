@@ -17,8 +17,7 @@ from hrpro.peers.cola.config import ColaConfig
 from hrpro.peers.full.config import DenseConfig
 from hrpro.peers.lacp.config import LACPConfig
 from hrpro.peers.sfnet.config import SFNetConfig
-from hrpro.proposals.generate import GenerateConfig
-from hrpro.proposals.suppress import SuppressConfig
+from hrpro.proposals.config import GenerateConfig, SuppressConfig
 from hrpro.snippet.config import SnippetConfig
 from hrpro.training.config import TrainingConfig
 from hrpro.workload import bounded

@@ -18,7 +18,8 @@ from hrpro.data.training_set import TrainingSet
 from hrpro.instance.config import Source
 from hrpro.instance.examples import Pool, pool
 from hrpro.methods import Scorer, StageOne
-from hrpro.proposals.generate import GenerateConfig, Proposals, generate
+from hrpro.proposals.config import GenerateConfig
+from hrpro.proposals.generate import Proposals, generate
 from hrpro.proposals.rank import reliable_proposals
 from hrpro.proposals.scores import SnippetScores
 

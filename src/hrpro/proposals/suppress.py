@@ -8,32 +8,12 @@ for multiplying would raise it.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hrpro.core.errors import ConfigError, NonFiniteError
 from hrpro.proposals.compiled import compiled
-
-
-@dataclass(frozen=True)
-class SuppressConfig:
-    """How overlapping detections are suppressed. Raises ConfigError on a value out of range."""
-
-    sigma: float = 0.3
-    """Width of the gaussian of soft-NMS; the smaller, the harder overlapping detections are suppressed."""
-    floor: float = 0.001
-    """Detections whose score falls below this are dropped."""
-    limit: int = 0
-    """At most so many detections of a recording are kept, the best; 0: all."""
-
-    def __post_init__(self) -> None:
-        if not self.sigma > 0:
-            raise ConfigError(f"must be positive, not {self.sigma}", where="sigma")
-        if self.limit < 0:
-            raise ConfigError(f"must be 0 or more, not {self.limit}", where="limit")
-
 
 Kept = tuple[NDArray[np.int64], NDArray[np.float64]]
 Rule = tuple[float, float, float, float]  # sigma, drop above this tIoU, floor, length offset

@@ -7,7 +7,8 @@ import numpy as np
 from hrpro.data.batches import Samples
 from hrpro.data.training_set import TrainingSet
 from hrpro.methods import Scorer
-from hrpro.proposals.generate import GenerateConfig, generate
+from hrpro.proposals.config import GenerateConfig
+from hrpro.proposals.generate import generate
 from hrpro.proposals.rank import reliable_proposals
 
 

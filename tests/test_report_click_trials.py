@@ -76,3 +76,43 @@ def test_it_reads_what_the_benchmark_keeps(tmp_path: Path) -> None:
     assert found.keys() == drawn.keys() == VARIED.keys()
     for field, values in drawn.items():
         assert found[field].keys() == values
+
+
+def test_folds_of_the_training_are_a_figure_of_their_own(tmp_path: Path) -> None:
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
+    benchmark = pytest.importorskip("clicks", reason="the benchmarks are not here")
+    first, half = benchmark.designs([])[0], benchmark.Design(share=0.5)
+    trials = {
+        benchmark._key("films", design, "hrpro", [], 0, fold, folds): value
+        for design, fold, folds, value in (
+            (first, 0, 0, 0.8),
+            (half, 0, 0, 0.7),
+            (first, 0, 3, 0.2),
+            (half, 0, 5, 0.1),
+        )
+    }
+    assert len(trials) == 4
+    assert benchmark._key("films", first, "hrpro", [], 0, 0, 3) != benchmark._key(
+        "films", first, "hrpro", [], 0, 0, 5
+    )
+    found = read_trials(kept(tmp_path, trials))
+    assert found["films", "hrpro"]["share"] == {1.0: [0.8], 0.5: [0.7]}
+    assert found["films, held out", "hrpro"]["share"] == {1.0: [0.2], 0.5: [0.1]}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--data", "/a/films", "/b/films"], "two folders of one name"),
+        (["--curves", "people", "--svg", "x.svg"], "no curve"),
+    ],
+)
+def test_the_benchmark_refuses_before_it_trains(
+    words: list[str], said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
+    benchmark = pytest.importorskip("clicks", reason="the benchmarks are not here")
+    monkeypatch.setattr(sys, "argv", ["clicks.py", *words])
+    with pytest.raises(SystemExit):
+        benchmark.main()
+    assert said in capsys.readouterr().err

@@ -77,7 +77,6 @@ def test_clicks_that_fit_no_video(
 
 
 def test_clicks_in_frames_are_of_the_videos_own_rate(videos: Path) -> None:
-
     path = videos.parent / "frames.csv"
     path.write_text("class,start_frame,stop_frame,video_id,point\nwave,1,99,day/a,60\nwave,1,99,day/b,60\n")
     assert [row.time for _, row in clicked_videos(videos, path).rows] == [2.0, 5.0]

@@ -11,6 +11,8 @@ from hrpro.core.errors import ConfigError
 from hrpro.data.faults import did_you_mean
 
 Sight = Literal["clicks", "classes", "segments"]
+SEEN: Mapping[Sight, str] = {"clicks": "clicks", "classes": "classes only", "segments": "true segments"}
+"""What a method may learn from, in words."""
 
 
 class Scorer(Protocol):

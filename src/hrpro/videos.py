@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from hrpro.core.annotations import Click
 from hrpro.core.errors import DataError
 from hrpro.data.clicks import ClickRow, beyond_end, few_enough_to_skip, read_clicks, unknown_name
@@ -140,5 +138,5 @@ class _Films:
         if times is None or rate is None:
             return row
         frame = row.time * rate
-        beyond = max(frame - (len(times) - 1), 0.0) / rate
-        return replace(row, time=float(np.interp(frame, np.arange(len(times)), times)) + beyond)
+        whole = min(int(frame + 1e-6), len(times) - 1)  # the division by the rate has rounded
+        return replace(row, time=times[whole] + (frame - whole) / rate)

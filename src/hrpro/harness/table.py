@@ -12,9 +12,9 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
-from hrpro.methods import METHODS, Sight
+from hrpro.methods import METHODS, SEEN, Sight
 
-SIGHTS: Mapping[Sight, str] = {"clicks": "clicks", "classes": "classes only", "segments": "SEGMENTS"}
+SIGHTS: Mapping[Sight, str] = {**SEEN, "segments": "SEGMENTS"}
 """What a method sees of the training recordings, as the tables say it."""
 
 _LEGEND = {

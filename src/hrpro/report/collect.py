@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from hrpro.core.annotations import Click, Detections, Segment
 from hrpro.core.timeline import Timeline
-from hrpro.methods import Method, Sight, method_of
+from hrpro.methods import SEEN, Method, method_of
 from hrpro.metrics.columns import Bools, Columns, Floats, align, overlapping
 from hrpro.metrics.detection import MAPResult, mean_average_precision
 from hrpro.metrics.errors import Diagnosis, diagnose
@@ -22,9 +22,6 @@ from hrpro.metrics.matching import match
 TIOUS = "0.1:0.7"
 GOOD = 0.5
 """The tIoU from which on a detection is called right, where one has to be chosen."""
-
-SEEN: Mapping[Sight, str] = {"clicks": "clicks", "classes": "classes only", "segments": "true segments"}
-"""What a method may learn from."""
 
 Truth = Mapping[str, tuple[Segment, ...]]
 

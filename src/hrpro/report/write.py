@@ -7,7 +7,8 @@ from pathlib import Path
 
 from hrpro.core.errors import DataError
 from hrpro.data.formats.jsonfile import write_atomic
-from hrpro.report.collect import SEEN, Result, RunResult, Subject
+from hrpro.methods import SEEN
+from hrpro.report.collect import Result, RunResult, Subject
 from hrpro.report.comparison import comparison
 from hrpro.report.curves import curves
 from hrpro.report.diagnosis import errors

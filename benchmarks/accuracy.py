@@ -127,12 +127,13 @@ def trials(
         config = build(config, {**common, **changes}, "--set")
         method = config.about
         taught = learn if method.sees != "segments" else supervised(learn, dataset.ground_truth_path)
-        key = json.dumps(asdict(config.stage_one))
+        taught, read = taught.coarser(config.pace), learn.coarser(config.pace)
+        key = json.dumps([config.pace, asdict(config.stage_one)])
         began = time.perf_counter()
         if key not in trained:
             trained[key] = method.stage_one().fit(taught, config.stage_one)
         first = time.perf_counter() - began
-        model = HRPro.upon(trained[key], learn, config)
+        model = HRPro.upon(trained[key], read, config)
         second = time.perf_counter() - began - first
         if "all stages" in rows or config.stages == 1:
             value = score(dataset, predict_recordings(model.stage_one(), judge))

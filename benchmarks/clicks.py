@@ -82,8 +82,9 @@ def main() -> None:
                         write_atomic(args.tables / Path(where).name, as_table(taught.clicks))
                     config = Config.for_data(taught).with_method(method)
                     config = build(config, changes, "--set").with_seed(seed)
-                    first = config.about.stage_one().fit(taught, config.stage_one)
-                    model = HRPro.upon(first, taught, config)
+                    read = taught.coarser(config.pace)
+                    first = config.about.stage_one().fit(read, config.stage_one)
+                    model = HRPro.upon(first, read, config)
                     trials[key] = score(dataset, predict_recordings(model, judge))
                     print(f"{key}  {trials[key]:.4f}", flush=True)
                     if args.json:

@@ -28,7 +28,7 @@ class State:
         assert self.model.snippet is not None
         doubt_n = np.full(len(self.pool.recordings), np.nan)
         for n in np.flatnonzero(~self.clicked_n):
-            features_td = self.pool.recordings[n].features.read_float32()
+            features_td = read(self.model, self.pool.recordings[n])
             doubt_n[n] = doubt(self.model.snippet.scores(features_td).activation_tc)
         return doubt_n
 
@@ -43,10 +43,16 @@ class State:
         return doubt_n
 
 
+def read(model: HRPro, item: Recording) -> NDArray[np.float32]:
+    """Features as the model's networks read them."""
+    assert model.config is not None
+    return item.coarser(model.config.pace).features.read_float32()
+
+
 def looked_at(model: HRPro, item: Recording) -> tuple[Scored, NDArray[np.float64], float]:
     """What a person would be shown of a recording, its doubts [n, 4], and the highest score there can be."""
     assert model.snippet is not None
-    features_td = item.features.read_float32()
+    features_td = read(model, item)
     scores = model.snippet.scores(features_td)
     found = model.detect(features_td, scores)
     every = Scored(found.segments, found.labels, found.scores)

@@ -44,10 +44,12 @@ def choose_min_score(model: HRPro, training_set: TrainingSet, halves: Halves) ->
 
 
 def _own(model: HRPro, training_set: TrainingSet) -> Iterator[Judged]:
+    assert model.snippet is not None
     for item in spread(training_set, ENOUGH):
         with naming(item.features.path):
-            found = model.predict(item.features.read_float32(), item.timeline)
-        yield found, training_set.clicks[item.id]
+            features_td = item.features.read_float32()
+            found = model.detect(features_td, model.snippet.scores(features_td))
+        yield found.moved(item.timeline.to_seconds), training_set.clicks[item.id]
 
 
 def _unseen(model: HRPro, halves: Halves) -> Iterator[Judged]:

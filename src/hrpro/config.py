@@ -34,6 +34,8 @@ class Config:
     """What learns: hrpro, or a peer, or a bound (``methods.METHODS``)."""
     stages: int = 2
     """1: stage 1 alone, as in the peers: candidates are ranked by their OIC score; 2: HR-Pro as a whole."""
+    pace: int = 1
+    """Snippets that are averaged to one before anything is learned or found (ours)."""
     snippet: SnippetConfig = field(default_factory=SnippetConfig)
     proposals: GenerateConfig = field(default_factory=GenerateConfig)
     instance: InstanceConfig = field(default_factory=InstanceConfig)
@@ -49,6 +51,8 @@ class Config:
         if self.stages not in known.stages:
             choices = " or ".join(map(str, known.stages))
             raise ConfigError(f"must be {choices} for {self.method}, not {self.stages}", where="stages")
+        if self.pace < 1:
+            raise ConfigError(f"must be at least 1, not {self.pace}", where="pace")
 
     @property
     def about(self) -> Method:
@@ -97,14 +101,17 @@ class Config:
 
     @classmethod
     def for_data(cls, training_set: TrainingSet) -> Config:
-        """Settings for data without a preset, from its size alone.
+        """Settings for data without a preset, from its size and how alike neighbouring snippets are.
 
         Steps grow with the square root of the number of recordings, so that small sets are not learned by
         heart and large ones are seen often enough; networks grow with the number of clicks. The fewer
         clicks, the more one network's luck weighs, and the less several cost; of many, one network learns
         more in more steps than two in as many together. What follows from long recordings and few
-        dimensions: ``workload.bounded``.
+        dimensions: ``workload.bounded``; from snippets that say the same: ``data/pace.py``. Raises what
+        reading features does.
         """
+        from hrpro.data.pace import pace  # which needs PyTorch, and help is asked for without
+
         recordings = len(training_set.recordings)
         clicks = sum(map(len, training_set.clicks.values()))
         several = clicks < 2000
@@ -114,15 +121,16 @@ class Config:
         base = cls()
         chosen = replace(
             base,
+            pace=pace(training_set),
             snippet=replace(
                 base.snippet, steps=round(longer * steps), hidden=width, members=4 if several else 1
             ),
             instance=replace(base.instance, steps=round(1.5 * steps), hidden=width),
         )
-        return bounded(chosen, training_set)
+        return bounded(chosen, training_set.coarser(chosen.pace))
 
 
-SECTIONS = tuple(one.name for one in fields(Config) if one.name not in ("method", "stages"))
+SECTIONS = tuple(one.name for one in fields(Config) if one.name not in ("method", "stages", "pace"))
 
 
 def preset_path(name: str) -> Path:

@@ -18,6 +18,7 @@ from hrpro.config import Config
 from hrpro.core.annotations import Detections
 from hrpro.core.errors import DataError, HRProError, NonFiniteError, RunError
 from hrpro.core.timeline import Timeline
+from hrpro.data.averaged import averaged
 from hrpro.data.folder import Dataset
 from hrpro.data.supervised import SupervisedSet
 from hrpro.data.training_set import TrainingSet
@@ -88,11 +89,13 @@ class HRPro:
         if method.sees != "segments":
             dataset = training_set
         origin = common_origin((item.features.path, item.timeline) for item in training_set.recordings)
+        timeline = training_set.recordings[0].timeline
         if (misfits := training_set.misfits()) and is_first():
             number, first = misfits
             others = f"{number} of {len(training_set.recordings)} recordings do not fit their durations: "
             warnings.warn(f"{others}{first}", stacklevel=2)
         config = self._given or Config.for_data(training_set)
+        dataset, training_set = dataset.coarser(config.pace), training_set.coarser(config.pace)
         kept: dict[str, Any] = {
             "run_dir": None if run_dir is None else Path(run_dir),
             "resume": resume,
@@ -102,7 +105,7 @@ class HRPro:
         snippet = method.stage_one().fit(dataset, config.stage_one, **kept)
         halves = Halves(training_set, config.snippet, **kept)
         fitted = HRPro.upon(snippet, training_set, config, halves=halves, **kept)
-        fitted.origin = origin
+        fitted.origin, fitted.timeline = origin, timeline
         fitted.min_score = choose_min_score(fitted, training_set, halves)
         vars(self).update(vars(fitted) | {"_given": self._given})
         return self
@@ -119,6 +122,7 @@ class HRPro:
     ) -> HRPro:
         """A model with this stage 1, taught before, and all that is taught upon it; ``min_score`` is 0.
 
+        training_set: as networks read it (``TrainingSet.coarser`` by ``config.pace``), as that of the stage.
         Without a ``completeness_weight`` in the settings, stage 2 is judged by the ``halves`` of the training
         set (None: made for it), and left out where it adds nothing. kept: as for ``fit``. Raises as it does.
         """
@@ -160,8 +164,11 @@ class HRPro:
         if not finite.all():
             first = [int(i) for i in np.unravel_index(int(np.argmin(finite)), finite.shape)]
             raise NonFiniteError(f"the features hold NaN or infinite values, the first at {first}")
-        scores = stage.scores(features_td)
-        return self.detect(features_td, scores).moved(grid.to_seconds)
+        pace, length = self._config().pace, len(features_td)
+        read_td = averaged(features_td, pace)
+        # The last of the snippets that are read may be an average of fewer, and end earlier.
+        found = self.detect(read_td, stage.scores(read_td)).moved(lambda at: np.minimum(at * pace, length))
+        return found[found.segments[:, 1] > found.segments[:, 0]].moved(grid.to_seconds)
 
     def predict_video(self, path: str | Path, *, weights: str | Path | None = None) -> Detections:
         """Localize the actions of a video file, with the backbone that made the features it was trained on.

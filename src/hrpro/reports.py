@@ -121,8 +121,9 @@ def _result(
     before, _ = without_ambiguous(before, stretches)
 
     def traces(id: str) -> Traces:
-        item = by_id[id]
         assert model.snippet is not None
+        assert model.config is not None
+        item = by_id[id].coarser(model.config.pace)
         scores = model.snippet.scores(item.features.read_float32())
         return Traces(scores.activation_tc, scores.attention_t, item.timeline)
 

@@ -45,6 +45,13 @@ class Timeline:
         """Snippets a second."""
         return 1.0 / self.stride
 
+    def coarser(self, every: int) -> Timeline:
+        """The grid on which ``every`` of its cells are one."""
+        if every == 1:
+            return self
+        assert self.window is not None
+        return Timeline(self.stride * every, self.window + self.stride * (every - 1), self.offset)
+
     def to_seconds(self, snippets: ArrayLike) -> NDArray[np.float64]:
         """Snippet coordinates, any shape -> seconds, same shape."""
         return self.offset + np.asarray(snippets, np.float64) * self.stride

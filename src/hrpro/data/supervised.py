@@ -34,6 +34,10 @@ class SupervisedSet:
         kept = self.training_set.subset(ids)
         return SupervisedSet(kept, {item.id: self.segments[item.id] for item in kept.recordings})
 
+    def coarser(self, every: int) -> SupervisedSet:
+        """As ``TrainingSet.coarser``."""
+        return SupervisedSet(self.training_set.coarser(every), self.segments)
+
 
 def supervised(training_set: TrainingSet, path: Path) -> SupervisedSet:
     """With the segments of the ground truth file ``path``.

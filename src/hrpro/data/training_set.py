@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hrpro.core.annotations import Click
 from hrpro.core.errors import DataError
 from hrpro.core.timeline import Timeline
+from hrpro.data.averaged import AveragedFile
 from hrpro.data.faults import some_of
 from hrpro.data.features import FeatureFile
 
@@ -25,6 +26,13 @@ class Recording:
     def seconds(self) -> float:
         """The stated duration, else the seconds that the features cover."""
         return self.timeline.duration_of(self.features.shape[0]) if self.duration is None else self.duration
+
+    def coarser(self, every: int) -> Recording:
+        """The same with ``every`` snippets averaged to one."""
+        if every == 1:
+            return self
+        file = AveragedFile(self.features.path, self.features.key, every)
+        return replace(self, features=file, timeline=self.timeline.coarser(every))
 
     def latest_click(self, length: int) -> float:
         """Latest moment in seconds that a click may have when the features hold ``length`` snippets.
@@ -81,3 +89,7 @@ class TrainingSet:
         wanted = set(ids)
         kept = tuple(recording for recording in self.recordings if recording.id in wanted)
         return TrainingSet(self.classes, kept, {item.id: self.clicks[item.id] for item in kept})
+
+    def coarser(self, every: int) -> TrainingSet:
+        """The same with ``every`` snippets averaged to one."""
+        return replace(self, recordings=tuple(item.coarser(every) for item in self.recordings))

@@ -21,6 +21,7 @@ from safetensors.numpy import save
 import hrpro
 from hrpro.core.errors import DataError
 from hrpro.core.timeline import Timeline
+from hrpro.data.averaged import averaged
 from hrpro.data.formats.activitynet import parse_detections, write_detections
 from hrpro.data.formats.jsonfile import read_json
 from hrpro.studio.uncertainty import Scored, chance, doubts, uncertainty, worth_showing
@@ -93,6 +94,7 @@ def predict_into(
     """
     assert model.snippet is not None
     assert model.config is not None
+    features_td, timeline = averaged(features_td, model.config.pace), timeline.coarser(model.config.pace)
     scores = model.snippet.scores(features_td)
     found = model.detect(features_td, scores).ranked()
     segments = np.clip(timeline.to_seconds(found.segments), 0, end)

@@ -113,9 +113,22 @@ def test_beyond_this_machine_only_with_the_token_that_is_printed_once(folder: Pa
         while "?token=" not in log.read_text():
             assert process.poll() is None, log.read_text()
         token = log.read_text().partition("?token=")[2].split()[0]
+        printed = log.read_text().partition("http://")[2].partition(":")[0]
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.connect(("192.0.2.1", 9))
+                assert printed == probe.getsockname()[0], "an address that others can open"
+            except OSError:
+                assert printed == "127.0.0.1"
         assert len(token) >= 40
-        for header, status in (({}, 401), ({"Authorization": f"Bearer {token}"}, 200)):
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        bearer = {"Authorization": f"Bearer {token}"}
+        for host, header, status in (
+            ("127.0.0.1", {}, 401),
+            ("127.0.0.1", bearer, 200),
+            (printed, {}, 401),
+            (printed, bearer, 200),
+        ):
+            connection = http.client.HTTPConnection(host, port, timeout=30)
             connection.request("GET", "/api/project", headers=header)
             assert connection.getresponse().status == status
             connection.close()

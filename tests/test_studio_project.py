@@ -192,6 +192,9 @@ def test_a_run_shows_the_videos_that_it_was_trained_on(folder: Path, tmp_path: P
     assert (opened.kind, list(opened.videos), opened.inside) == ("run", ["one"], None)
     assert opened.files == {"one": folder / "one.mp4"}
     assert opened.durations() == {"one": 20.0}
+    assert opened.first_clicks() == ((), {})
+    (run / ".model.old" / "model.json").write_text('{"classes": ["jump", "run"]}')
+    assert opened.first_clicks() == (("jump", "run"), {}), "so that its predictions can be accepted"
 
 
 def test_a_truth_that_cannot_be_read_hides_nothing_else(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,8 +26,8 @@ from hrpro.video.backbones import make
 from hrpro.video.backbones.base import count
 from hrpro.video.decode import frames
 from hrpro.video.extract import extract
-from hrpro.video.origin import choose
-from hrpro.video.store import read_about, sha256_of, write_features
+from hrpro.video.origin import Origin, choose
+from hrpro.video.store import About, read_about, sha256_of, write_features
 from rendered_videos import even_times, render
 
 pytest_plugins = ["command_fixtures"]
@@ -150,6 +151,29 @@ def test_only_what_has_changed_is_done_again(videos: Path, tmp_path: Path) -> No
     (mine / "a.mp4").write_bytes(b"no video any more")
     assert states() == {"a": "failed", "c": "kept"}
     assert list(features(out)) == ["c.safetensors"], "the old features do not pass for the new video's"
+
+
+def test_features_of_another_backbone_are_not_overwritten(videos: Path, tmp_path: Path) -> None:
+    """They may have taken days; a forgotten --backbone must not cost them."""
+    other = Origin(replace(SPEC, name="mine", dimension=4), "mine")
+    about = About(other, "a.mp4", sha256_of(videos / "a.mp4"), 3)
+    write_features(tmp_path / "a.safetensors", np.zeros((2, 4), np.float32), lambda: about)
+    theirs = (tmp_path / "a.safetensors").read_bytes()
+    (entry,) = extract(videos / "a.mp4", tmp_path)
+    assert entry.state == "failed"
+    assert "holds features made otherwise: name: mine, not classic" in entry.reason
+    assert (tmp_path / "a.safetensors").read_bytes() == theirs
+
+
+def test_inspect_says_what_train_would_of_another_grid(
+    videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    extract(videos / "a.mp4", tmp_path / "features")
+    (tmp_path / "clicks.csv").write_text("video_id,timestamp,label\na,1.0,jump\n")
+    for stride, code in ((0.64, 0), (0.5, 1)):
+        (tmp_path / "dataset.yaml").write_text(f"features: {{stride: {stride}}}\n")
+        assert run("inspect", "--data", tmp_path) == code
+        assert ("not how these features were made" in " ".join(capsys.readouterr().out.split())) == bool(code)
 
 
 def test_features_made_elsewhere_are_not_overwritten(videos: Path, tmp_path: Path) -> None:

@@ -32,6 +32,31 @@ def test_a_folder_gives_all_videos_below_it_by_their_place(tmp_path: Path) -> No
     assert list(found) == sorted(found)
 
 
+def test_phones_and_cameras_endings_are_known(tmp_path: Path) -> None:
+    endings = ("mp4", "3g2", "qt", "f4v", "y4m", "h264", "m2v", "divx", "dv", "MOV", "mts")
+    touch(tmp_path, *(f"{ending}.{ending}" for ending in endings))
+    assert sorted(ids(tmp_path)) == sorted(endings)
+
+
+def test_linked_folders_are_looked_into_once(tmp_path: Path) -> None:
+    """A disk linked into the folder counts; a link back to where it began ends there."""
+    touch(tmp_path, "disk/x.mp4", "mine/a.mp4", "mine/deep/b.mp4")
+    (tmp_path / "mine/linked").symlink_to(tmp_path / "disk")
+    (tmp_path / "mine/deep/round").symlink_to(tmp_path / "mine")
+    (tmp_path / "mine/nowhere").symlink_to(tmp_path / "gone")
+    assert list(ids(tmp_path / "mine")) == ["a", "deep/b", "linked/x"]
+
+
+def test_a_list_whose_videos_share_a_name_says_what_helps(tmp_path: Path) -> None:
+    touch(tmp_path, "one/a.mp4", "two/a.mp4", "lists/x")
+    (tmp_path / "lists/both.txt").write_text("../one/a.mp4\n../two/a.mp4\n")
+    with pytest.raises(DataError, match="put the list into a folder that both lie below"):
+        find_videos(tmp_path / "lists/both.txt")
+    (tmp_path / "lists/both.txt").rename(tmp_path / "both.txt")
+    (tmp_path / "both.txt").write_text("one/a.mp4\ntwo/a.mp4\n")
+    assert list(ids(tmp_path / "both.txt")) == ["one/a", "two/a"]
+
+
 def test_same_stems_are_told_apart_by_folder_or_refused(tmp_path: Path) -> None:
     touch(tmp_path, "one/a.mp4", "two/a.mp4")
     assert list(ids(tmp_path)) == ["one/a", "two/a"]

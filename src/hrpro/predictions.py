@@ -216,7 +216,10 @@ def _write(job: PredictJob, found: Detections, about: dict[str, Any], tell: Tell
 
         target, seconds = job.file(ANNOTATED), about["duration"]
         render(job.video, shown, target, duration=seconds, threads=job.threads, tell=tell)
-    write_detections(job.file(".json"), {job.id: found}, external_data=about)
+    try:
+        write_detections(job.file(".json"), {job.id: found}, external_data=about)
+    except DataError as error:  # the disk's fault, not this video's: the next would fare no better
+        raise RunError(error.what, where=error.where) from error
     return outcome(job, "done", about["duration"], len(shown), about["remarks"])
 
 

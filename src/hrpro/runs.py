@@ -155,6 +155,12 @@ def _compare_origins(recordings: Sequence[Recording], model: HRPro) -> None:
     """DataError, saying what differs, if these features were made otherwise than those of the training."""
     origin = common_origin((recording.features.path, recording.timeline) for recording in recordings)
     if model.origin is None:
+        if origin is not None:
+            warnings.warn(
+                f"these features were made by {origin.spec.name} {origin.spec.version}; those of the "
+                "training do not say how they were made",
+                stacklevel=4,
+            )
         return
     if origin is None:
         warnings.warn(

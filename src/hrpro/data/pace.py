@@ -1,8 +1,8 @@
 """How finely a training set is read: where neighbouring snippets say the same, several are taken for one.
 
 All of the method's rooms look a few snippets around: a convolution over three, exemplars of one, a proposal's
-surroundings. Features of windows that overlap much, or of single frames, leave nothing new there to be seen,
-and cost memory and time. What that loses, and how the bounds were chosen: ``docs/findings.md``.
+surroundings. Where actions are long in snippets (windows that overlap, single frames, slow changes) nothing
+new is seen there, and memory and time are spent on it. How the bounds were chosen: ``docs/findings.md``.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from hrpro.data.batches import statistics
 from hrpro.data.training_set import TrainingSet
 
-ALIKE = 0.8
+ALIKE = 0.65
 """Correlation of neighbours above which they are taken together."""
-BETWEEN = 4
+BETWEEN = 8
 """Snippets that must be left from one click to the next, for three pairs of clicks in four."""
 _RECORDINGS, _SNIPPETS = 16, 2048
 """Looked at, at most: recordings, and snippets of each from its beginning."""

@@ -32,7 +32,9 @@ class Door:
     @property
     def url(self) -> str:
         """The address to open, without the token."""
-        name = "127.0.0.1" if self.host in ANYWHERE or is_loopback(self.host) else self.host
+        name = "127.0.0.1" if is_loopback(self.host) else self.host
+        if self.host in ANYWHERE:
+            name = _outward()
         return f"http://{_bracketed(name)}:{self.port}"
 
     @property
@@ -110,6 +112,16 @@ def is_loopback(host: str) -> bool:
         return ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return host.lower() == "localhost"
+
+
+def _outward() -> str:
+    """This machine's address as others see it; its own for itself where there is no network."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # sends nothing: it asks which way packets would go
+            return str(probe.getsockname()[0])
+        except OSError:
+            return "127.0.0.1"
 
 
 def _with_port(names: Sequence[str], port: int) -> frozenset[str]:

@@ -64,7 +64,8 @@ def router(studio: Studio) -> APIRouter:
 
 
 def _add(studio: Studio, body: Mapping[str, Any]) -> dict[str, Any]:
-    kind, given = body.get("kind"), body.get("options") or {}
+    kind, given = body.get("kind"), body.get("options")
+    given = {} if given is None else given
     if kind not in ("train", "predict"):
         raise invalid("'kind' must be 'train' or 'predict'.")
     if not isinstance(given, dict):

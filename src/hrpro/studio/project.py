@@ -24,7 +24,7 @@ from hrpro.model_folder import is_trained
 from hrpro.studio.checks import SLACK, is_text
 from hrpro.studio.ops import LABEL
 from hrpro.studio.paths import no_link
-from hrpro.studio.recordings import ProjectVideo, joined, recorded, recordings
+from hrpro.studio.recordings import ProjectVideo, joined, learned, recorded, recordings
 from hrpro.video.sources import by_name, find_videos
 
 if TYPE_CHECKING:
@@ -88,7 +88,12 @@ class Project:
         return self._truth.get(id, ())
 
     def first_clicks(self) -> tuple[tuple[str, ...], dict[str, list[Click]]]:
-        """Classes, and clicks by video, that the data set brings; what cannot be taken is told in remarks."""
+        """Classes, and clicks by video, that the data set brings; what cannot be taken is told in remarks.
+
+        Of a run the classes that its model knows, without clicks.
+        """
+        if self.kind == "run":
+            return tuple(label for label in learned(self.root) if is_text(label, LABEL)), {}
         if self.dataset is None:
             return (), {}
         faults: list[HRProError] = []

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hrpro.core.errors import HRProError
 from hrpro.data.folder import Dataset
+from hrpro.model_folder import DESCRIPTION, FOLDER, model_folder
 from hrpro.video.jobs import manifest_path
 
 
@@ -60,6 +61,15 @@ def recorded(run: Path) -> dict[str, Path]:
         if isinstance(id, str) and video.is_absolute() and video.is_file():
             files[id] = video
     return files
+
+
+def learned(run: Path) -> tuple[str, ...]:
+    """The classes that a run's model knows; none if its description cannot be read."""
+    try:
+        stored = json.loads((model_folder(run / FOLDER) / DESCRIPTION).read_text(encoding="utf-8"))
+        return tuple(map(str, stored["classes"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return ()
 
 
 def joined(listed: ProjectVideo | None, file: ProjectVideo | None) -> ProjectVideo:

@@ -7,9 +7,15 @@ hrpro inspect --data my_data
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from jsonargparse import ArgumentParser
 
+from hrpro.core.errors import HRProError
 from hrpro.verbs.common import POINTS
+
+if TYPE_CHECKING:
+    from hrpro.data.findings import Report
 
 
 def add_options(verb: ArgumentParser) -> None:
@@ -24,5 +30,20 @@ def main(data: str, points: str | None = None) -> int:
     from hrpro.data.inspect import inspect_dataset
 
     report = inspect_dataset(data, points)
+    if not report.errors:
+        _check_origins(data, report)
     render(report, Console())
     return 1 if report.errors else 0
+
+
+def _check_origins(data: str, report: Report) -> None:
+    """Whether all features say that they were made alike, on the grid that they are taken to have."""
+    from hrpro.data.folder import open_dataset
+    from hrpro.video.store import common_origin
+
+    dataset = open_dataset(data)
+    try:
+        every = [item for split in dataset.splits for item in dataset.recordings(split)]
+        common_origin((item.features.path, item.timeline) for item in every)
+    except HRProError as error:
+        report.add(error)

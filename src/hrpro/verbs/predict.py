@@ -34,7 +34,10 @@ def add_options(verb: ArgumentParser) -> None:
     verb.add_argument("--render", action="store_true", help="also write VIDEO.annotated.mp4, without sound")
     verb.add_argument("--weights", metavar="PATH", help="of the backbone, if not where they were at training")
     verb.add_argument(
-        "--workers", type=NonNegativeInt, metavar="N", help="processes side by side (0: only this)"
+        "--workers",
+        type=NonNegativeInt,
+        metavar="N",
+        help="processes side by side (1); if one dies, one video fails",
     )
     verb.add_argument(
         "--device", metavar="NAME", help="of backbone and stages: auto, cpu, cuda, cuda:N or mps (auto)"
@@ -63,7 +66,7 @@ def main(
         print(f"{count} detections in {out}")
         return 0
     from hrpro.predictions import predict_videos
-    from hrpro.video.extract import RAY
+    from hrpro.video.extract import LOCAL, RAY
     from hrpro.video.jobs import manifest_name
 
     if data is not None:
@@ -71,5 +74,7 @@ def main(
     only("--data", split=split)
     if about.get("engine") == RAY and device not in ("auto", "cpu"):
         raise ConfigError("with --engine ray the backbone alone is given GPUs, by itself", where="--device")
+    if about.get("engine") in (None, LOCAL) and about.get("workers") is None:
+        about["workers"] = 1
     found = predict_videos(run, video, out, device=device, quiet=quiet, **about)
     return tell(found, "actions", inside(out, manifest_name()))

@@ -115,12 +115,13 @@ def extract(
     """
     decoder()
     sources = find_videos(videos) if isinstance(videos, str | Path) else list(videos)
-    sources = sources if part is None else shard(sources, part)
+    # The manifest says where they lie, to whoever reads it from another working folder.
+    sources = [s.absolute() for s in (sources if part is None else shard(sources, part))]
     origin = choose(backbone, weights, options)
     work = Parts(begin, finish, origin)
     threads = 1 if workers > 1 or engine == RAY else 0
     if engine == RAY:  # its workers have working folders of their own
-        sources, out = [s.absolute() for s in sources], out if is_url(out) else Path(out).absolute()
+        out = out if is_url(out) else Path(out).absolute()
     with standing_for(out) as folder:
         jobs = [ExtractJob(s.id, s.path, folder / f"{s.id}{SUFFIX}", origin, threads) for s in sources]
         return work_through(
@@ -207,6 +208,7 @@ def _finished(job: ExtractJob, content: str) -> tuple[About, int] | None:
     """What an earlier run made of the same content in the same way, and its number of snippets.
 
     What it made of something else is removed at once: it must not pass for this video's if this run fails.
+    DataError for what another backbone made, or this one with other settings: that may have taken days.
     """
     if not job.target.exists():
         return None
@@ -220,5 +222,8 @@ def _finished(job: ExtractJob, content: str) -> tuple[About, int] | None:
         raise DataError("is there already and was not made by hrpro extract", where=job.target, mend=mend)
     if about is not None and about.sha256 == content and about.origin == job.origin:
         return about, length
+    if about is not None and (differs := about.origin.otherwise(job.origin)):
+        mend = "extract into another folder, name the backbone that made these, or remove them"
+        raise DataError(f"holds features made otherwise: {differs}", where=job.target, mend=mend)
     job.target.unlink()
     return None

@@ -46,6 +46,12 @@ class Origin:
         """What differs, on one line, as "key: mine, not theirs"; empty if both give the same features."""
         return "; ".join(self.spec.difference(other.spec))
 
+    def otherwise(self, other: Origin) -> str:
+        """As ``difference``, but empty for another version of the same backbone."""
+        mine, theirs = self.spec, other.spec
+        newer = mine.name == theirs.name and mine.version != theirs.version
+        return "" if newer else self.difference(other)
+
     def on(self, device: str) -> Origin:
         """The same, computed on that device; as it is, if the backbone has no choice of one."""
         if not takes(self.backbone, _DEVICE):

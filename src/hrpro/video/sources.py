@@ -8,6 +8,7 @@ clicks.
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -15,10 +16,15 @@ from pathlib import Path, PurePosixPath
 from hrpro.core.errors import ConfigError, DataError
 from hrpro.video.urls import Remote, found_at, found_below, is_url, read
 
-ENDINGS = "3gp asf avi flv m2ts m4v mkv mov mp4 mpeg mpg mts mxf ogv ts vob webm wmv"
+ENDINGS = (
+    "3g2 3gp asf avi divx dv f4v flv h264 m2ts m2v m4v mkv mov mp4 mpeg mpg mts mxf ogv qt rm ts vob webm wmv"
+    " y4m"
+)
 SUFFIXES = tuple(f".{ending}" for ending in ENDINGS.split())
 ANNOTATED = ".annotated.mp4"  # what ``predict --render`` writes, possibly beside the videos: never an input
 LIST = ".txt"
+_APART = "rename one of them, or put them in different folders"
+_APART_IN_LIST = "rename one of them, or put the list into a folder that both lie below"
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,7 @@ def find_videos(where: str | Path, *, may_be_empty: bool = False) -> list[Source
             raise DataError(
                 f"{found[id]} and {path} would both be called {id!r}",
                 where=where,
-                mend="rename one of them, or put them in different folders",
+                mend=_APART if Path(str(where)).suffix.lower() != LIST else _APART_IN_LIST,
             )
     return [_source(id, found[id]) for id in sorted(found)]
 
@@ -121,13 +127,23 @@ def by_name(sources: Iterable[Source]) -> dict[str, Source | None]:
 
 
 def _below(folder: Path) -> Iterator[Path]:
-    for parent, folders, names in os.walk(folder, onerror=_cannot):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+    """Links to folders are followed, each folder once; what cannot be looked into below is left out, told."""
+    seen = {os.path.realpath(folder)}
+
+    def new(parent: str, name: str) -> bool:
+        place = os.path.realpath(os.path.join(parent, name))
+        known = place in seen
+        seen.add(place)
+        return not known
+
+    def cannot(error: OSError) -> None:
+        if Path(error.filename) == folder:
+            raise DataError(f"cannot be read: {error.strerror}", where=error.filename)
+        warnings.warn(f"{error.filename}: left out, cannot be read: {error.strerror}", stacklevel=2)
+
+    for parent, folders, names in os.walk(folder, onerror=cannot, followlinks=True):
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and new(parent, name))
         yield from (Path(parent, name) for name in names if _is_video(name))
-
-
-def _cannot(error: OSError) -> None:
-    raise DataError(f"cannot be read: {error.strerror}", where=error.filename)
 
 
 def _lines(content: bytes, where: str | Path) -> list[str]:

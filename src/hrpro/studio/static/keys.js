@@ -18,6 +18,8 @@ export function mountKeys(ctx) {
   };
   const chosen = () => (state.get("selection")?.kind === "click" ? state.get("selection").id : null);
   const hasClick = () => chosen() !== null;
+  const segment = () => (state.get("selection")?.kind === "segment" ? state.get("selection").id : null);
+  const remove = () => (hasClick() ? clicking.remove(chosen()) : clicking.store({ op: "delete_segment", id: segment() }));
   const classOf = (digit) => state.get("classes").find((one) => one.key === digit);
   const nudge = (count) => () => {
     const click = shownClicks(state).find((one) => one.id === chosen());
@@ -56,7 +58,7 @@ export function mountKeys(ctx) {
     B("Clicking", "]", "Next click", () => clicking.neighbour(1)),
     B("Clicking", "alt+arrowleft", "Move the selected click one frame back", nudge(-1), { show: "Alt ←", when: hasClick }),
     B("Clicking", "alt+arrowright", "Move the selected click one frame on", nudge(1), { show: "Alt →", when: hasClick }),
-    B("Clicking", "delete backspace", "Delete the selected click", () => clicking.remove(chosen()), { show: "Delete", when: hasClick }),
+    B("Clicking", "delete backspace", "Delete the selected click or verified segment", remove, { show: "Delete", when: () => hasClick() || segment() !== null }),
     B("Clicking", "ctrl+z", "Undo", () => clicking.history("undo"), { show: "Ctrl Z" }),
     B("Clicking", "ctrl+shift+z ctrl+y", "Redo", () => clicking.history("redo"), { show: "Ctrl Shift Z" }),
     B("Getting around", "n", "Next video", () => ctx.nextVideo(1)),

@@ -34,6 +34,11 @@ export function mountReview(root, ctx) {
   state.on("classes", fill);
   state.on(["classes", "videos"], show);
   fill();
+  // A verdict is for what is outlined: a prediction chosen on the timeline is the card's too.
+  state.on("selection", () => {
+    const chosen = state.get("selection");
+    if (state.get("tab") === "review" && chosen?.kind === "prediction" && chosen.id !== queue.at) go(chosen.id, { quiet: true });
+  });
   state.on("project", () => queue.loaded && queue.read());
   ctx.timeline.onEdit?.((edit) => {
     const { kind, id, item, start, end } = edit;

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from hrpro.cli import main
 from hrpro.config import Config
 from hrpro.core.annotations import Click, Segment
-from hrpro.core.errors import ConfigError, NonFiniteError
+from hrpro.core.errors import ConfigError, DataError, NonFiniteError
 from hrpro.core.timeline import Timeline
 from hrpro.data.averaged import AveragedFile, averaged
 from hrpro.data.features import FeatureFile
@@ -20,6 +22,8 @@ from hrpro.data.pace import pace
 from hrpro.data.supervised import SupervisedSet
 from hrpro.data.training_set import Recording, TrainingSet
 from hrpro.localizer import HRPro
+from hrpro.report.collect import RunResult, Traces
+from hrpro.reports import report
 from hrpro.studio.predictions import predict_into, read_curves
 from tiny_sets import columns, tiny_config
 
@@ -28,7 +32,7 @@ Arrays = Sequence[NDArray[np.float32]]
 
 def training_set(folder: Path, arrays: Arrays, clicks: Sequence[Sequence[float]], stride: float = 0.5):
     """Recordings 0, 1, ... of these features, clicks in seconds, of two classes in turn."""
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     items, clicked = [], {}
     for number, features_td in enumerate(arrays):
         path = folder / f"{number}.npy"
@@ -117,6 +121,22 @@ def test_features_that_never_change_are_left_as_they_are(value: float, tmp_path:
     assert pace(training_set(tmp_path, still, [spread(90, 30)] * 2)) == 1
 
 
+def test_a_dimension_that_never_changes_does_not_count(tmp_path: Path) -> None:
+    """However large it is: what is left of it after its mean is mere rounding."""
+    clicks = [spread(400, 40)] * 4
+    arrays = [np.hstack([noise(400, seed), np.full((400, 1), 1e8 / 3, np.float32)]) for seed in range(4)]
+    assert pace(training_set(tmp_path / "one", arrays, clicks)) == 1
+    unit = [np.hstack([smooth(400, 8, seed), 1e-9 * noise(400, 9)]).astype(np.float32) for seed in range(4)]
+    assert pace(training_set(tmp_path / "two", unit, clicks)) == 3
+
+
+def test_recordings_of_another_dimension_are_told_by_the_training(tmp_path: Path) -> None:
+    arrays = [smooth(90, 8), noise(90, dimension=5)]
+    taken = training_set(tmp_path, arrays, [spread(90, 30)] * 2)
+    with pytest.raises(DataError, match="5 dimensions"):
+        HRPro().fit(taken)
+
+
 def test_a_value_that_is_no_number_is_told_with_its_file(tmp_path: Path) -> None:
     broken = smooth(90, 8)
     broken[7, 2] = np.nan
@@ -184,6 +204,31 @@ def test_the_studio_s_curves_lie_on_the_grid_that_was_read(tmp_path: Path) -> No
     assert curves is not None
     assert curves.timeline == Timeline(0.5).coarser(4)
     assert len(curves.attention_t) == 16
+
+
+def test_the_report_s_curves_lie_on_the_grid_that_was_read(tmp_path: Path) -> None:
+    data, run = tmp_path / "data", tmp_path / "run"
+    taken = training_set(data / "features", [smooth(60, 9, seed) for seed in range(2)], [spread(60, 12)] * 2)
+    lines = [f"{id},{click.time},{click.label}" for id, each in taken.clicks.items() for click in each]
+    (data / "dataset.yaml").write_text("features: {stride: 0.5}\n")
+    (data / "clicks.csv").write_text("\n".join(["video_id,timestamp,label", *lines]) + "\n")
+    words = ["train", "--data", str(data), "--run", str(run), "--pace=4", "--snippet.steps=4", "--stages=1"]
+    assert main([*words, "--snippet.members=1", "--quiet"]) == 0
+    model = HRPro.load(run)
+    assert model.config is not None
+    assert model.config.pace == 4
+    seen: list[Traces] = []
+
+    def kept(_: Any, results: Sequence[RunResult], *more: Any, **options: Any) -> Path:
+        seen.append(results[0].traces("0"))
+        return tmp_path
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("hrpro.reports.write_report", kept)
+        report([run], tmp_path / "report.html", data=data, split="train")
+    (traces,) = seen
+    assert traces.timeline == Timeline(0.5).coarser(4)
+    assert len(traces.attention_t) == 15
 
 
 def test_a_pace_below_one_is_refused() -> None:

@@ -189,6 +189,41 @@ def test_an_edge_is_dragged_on_the_timeline(page: Any, trained: Server) -> None:
     assert segment["prediction"] == item["id"]
 
 
+def test_a_verdict_is_for_what_was_chosen_on_the_timeline(page: Any, trained: Server) -> None:
+    first, total = item_of(trained, chosen(page)), trained.get("/api/review")["total"]
+    same = [
+        one
+        for one in trained.get("/api/review?verdict=all&limit=500")["items"]
+        if one["video"] == first["video"]
+    ]
+    same.sort(key=lambda one: one["start"])
+    other = next(number for number, one in enumerate(same) if one["id"] != first["id"])
+    bars = page.locator(".reach button", has_text="Predicted segment")
+    expect(bars).to_have_count(len(same))
+    bars.nth(other).evaluate("(button) => button.click()")  # as a press on its bar does
+    expect(page.locator(CHOSEN)).to_have_attribute("data-id", same[other]["id"])
+    page.keyboard.press("a")
+    left(page, trained, total - 1)
+    assert item_of(trained, same[other]["id"])["verdict"] == "accepted"
+    assert item_of(trained, first["id"])["verdict"] is None
+
+
+def test_a_verified_segment_is_deleted_by_its_key_and_comes_back(page: Any, trained: Server) -> None:
+    item = item_of(trained, chosen(page))
+    same = {key: item[key] for key in ("video", "start", "end", "class")}
+    trained.ops({"op": "add_segment", "id": "s" * 20, "origin": "drawn", **same})
+    bar = page.locator(".reach button", has_text="Verified segment")
+    expect(bar).to_have_count(1)
+    bar.evaluate("(button) => button.click()")
+    page.keyboard.press("Delete")
+    expect(bar).to_have_count(0)
+    assert stored(trained, "segments") == []
+    page.keyboard.press("Control+z")
+    expect(bar).to_have_count(1)
+    (segment,) = stored(trained, "segments")
+    assert (segment["start"], segment["end"]) == (item["start"], item["end"])
+
+
 def find_edge(page: Any, canvas: dict[str, float], y: float) -> float:
     """x of the selected segment's end: where, from the middle of the view, the pointer turns to a resizer."""
     x = canvas["x"] + canvas["width"] / 2

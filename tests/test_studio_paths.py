@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 
 from hrpro.core.errors import ConfigError
 from hrpro.studio.answers import Refused
+from hrpro.studio.jobs_api import readable
 from hrpro.studio.paths import Listing, corner, disposition, open_file
+from hrpro.studio.project import open_project
 from rendered_videos import even_times, render
 from studio_raw import Site, serving
 
@@ -77,6 +79,14 @@ def test_videos_of_the_listing_are_served_whatever_their_names(site: Site, folde
             assert answer.body == (folder / f"{id}.mp4").read_bytes()
             named = answer.headers["content-disposition"].partition("filename*=UTF-8''")[2]
             assert unquote(named) == Path(id).name + ".mp4"
+
+
+def test_no_job_is_given_what_lies_outside(folder: Path) -> None:
+    project = open_project(folder)
+    assert "linked/far" not in project.videos, "a linked folder is not looked into"
+    assert all(readable(project, id) == str(folder / f"{id}.mp4") for id in ("one", "alias"))
+    for id in ("leaves", "absolute", "passwd", "hop", "far", "circle", "gone", "pipe", "zero"):
+        assert readable(project, id) is None, id
 
 
 @pytest.mark.parametrize("route", ROUTES[:3])

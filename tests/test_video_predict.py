@@ -7,6 +7,10 @@ import json
 import os
 import shutil
 import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -163,6 +167,54 @@ def test_ctrl_c_leaves_whole_files_and_the_rest_is_done_later(
     assert code == 0
     assert err.startswith("[1/1] a: ")
     assert err.endswith(" actions, as before\n")
+
+
+def test_a_process_that_dies_costs_its_own_video_alone(videos: Path, taught: Path, tmp_path: Path) -> None:
+    """As when a decoder crashes: nothing is said of --workers, and whatever works on ``a`` is killed."""
+    mine, out = tmp_path / "mine", tmp_path / "out"
+    mine.mkdir()
+    render(mine / "a.mp4", even_times(25, 240), size=(48, 32))
+    shutil.copy(videos / "c.mp4", mine / "b.mp4")
+    process = start("predict", "--run", taught, "--video", mine, "--out", out, "--device", "cpu")
+    killed: set[int] = set()
+    while len(killed) < 2:
+        assert process.poll() is None, process.communicate()
+        for pid in {*workers_of(process.pid)} - killed:
+            os.kill(pid, signal.SIGKILL)
+            killed.add(pid)
+        time.sleep(0.05)
+    code, _, err = finish(process)
+    assert code == 3
+    assert "its worker died twice, the last time by SIGKILL" in err
+    assert read_detections(out / "detections.json").keys() == {"b"}
+
+
+def workers_of(pid: int) -> list[int]:
+    """Children that Python spawned to work, but for the one that keeps count of what they share."""
+    found = []
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        with suppress(OSError):
+            if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():
+                found.append(int(child))
+    return found
+
+
+def test_a_full_disk_ends_it(videos: Path, taught: Path, found: Path, tmp_path: Path) -> None:
+    """The table and the subtitles still fit, the detections do not."""
+    sizes = {suffix: (found / f"day/a{suffix}").stat().st_size for suffix in FILES}
+    whole, limit = sizes.pop(".json"), max(sizes.values())
+    assert whole > 1.2 * limit
+    code = (
+        "import resource, sys; from hrpro.cli import main\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n"
+        "sys.exit(main(sys.argv[1:]))\n"
+    )
+    words = ["predict", "--run", taught, "--video", videos / "day", "--out", tmp_path, "--min-score=-9"]
+    words = [sys.executable, "-c", code, *map(str, words), "--device", "cpu", "--quiet"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == f"hrpro: {tmp_path}/a.json: cannot be written: File too large\n"
+    assert not (tmp_path / "b.csv").exists(), "the next would fare no better"
 
 
 def test_subtitles_of_others_are_not_overwritten(

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 
@@ -45,6 +50,34 @@ def test_linked_folders_are_looked_into_once(tmp_path: Path) -> None:
     (tmp_path / "mine/deep/round").symlink_to(tmp_path / "mine")
     (tmp_path / "mine/nowhere").symlink_to(tmp_path / "gone")
     assert list(ids(tmp_path / "mine")) == ["a", "deep/b", "linked/x"]
+
+
+@pytest.mark.skipif(not hasattr(os, "seteuid"), reason="needs POSIX users")
+def test_a_folder_that_may_not_be_looked_into_is_left_out_and_told() -> None:
+    """As lost+found on a disk; not below pytest's own folder, which others may not look into either."""
+    top = Path(tempfile.mkdtemp())
+    try:
+        touch(top, "a.mp4", "lost/b.mp4")
+        top.chmod(0o755)
+        (top / "lost").chmod(0)
+        with nobody(), pytest.warns(UserWarning, match=r"lost: left out, cannot be read: Permission denied"):
+            assert list(ids(top)) == ["a"]
+        with nobody(), pytest.raises(DataError, match="cannot be read: Permission denied"):
+            find_videos(top / "lost")
+    finally:
+        (top / "lost").chmod(0o755)
+        shutil.rmtree(top)
+
+
+@contextmanager
+def nobody() -> Iterator[None]:
+    """Without root's right to read all."""
+    mine = os.geteuid()
+    os.seteuid(65534 if mine == 0 else mine)
+    try:
+        yield
+    finally:
+        os.seteuid(mine)
 
 
 def test_a_list_whose_videos_share_a_name_says_what_helps(tmp_path: Path) -> None:

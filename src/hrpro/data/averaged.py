@@ -30,6 +30,9 @@ class AveragedFile(FeatureFile):
         length, dimension = super().shape
         return -(-length // self.every), dimension
 
+    def read(self) -> NDArray[np.floating]:
+        return self.read_float32()
+
     def read_float32(self, start: int = 0, stop: int | None = None) -> NDArray[np.float32]:
         whole = None if stop is None else stop * self.every
         return averaged(super().read_float32(start * self.every, whole), self.every)

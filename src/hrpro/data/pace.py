@@ -7,16 +7,16 @@ new is seen there, and memory and time are spent on it. How the bounds were chos
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hrpro.data.batches import statistics
+from hrpro.data.batches import varies
 from hrpro.data.training_set import TrainingSet
 
 ALIKE = 0.65
-"""Correlation of neighbours above which they are taken together."""
+"""Correlation above which snippets are taken together, the first and the last of them."""
 BETWEEN = 8
 """Snippets that must be left from one click to the next, for three pairs of clicks in four."""
 _RECORDINGS, _SNIPPETS = 16, 2048
@@ -28,25 +28,38 @@ def pace(training_set: TrainingSet) -> int:
     highest = int(_room(training_set) / BETWEEN)
     if highest < 2:
         return 1
-    recordings = training_set.recordings
-    seen = [
-        item.features.read_float32(0, _SNIPPETS) for item in recordings[:: -(-len(recordings) // _RECORDINGS)]
-    ]
-    known = statistics(seen)
-    centred = [(x_td - x_td.mean(0)) / known.deviation for x_td in seen]
+    centred = centred_parts(list(_looked_at(training_set)))
     for lag in range(1, highest):
         if correlation(centred, lag) <= ALIKE:
             return lag
     return highest
 
 
+def centred_parts(parts: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+    """Parts of recordings [T, D] about their own means, each dimension by its deviation from these; without
+    the dimensions that hardly vary, which would be mere rounding."""
+    moved = [(x_td - x_td.mean(0, dtype=np.float64)).astype(np.float32) for x_td in parts]
+    mean = np.mean([np.abs(x_td.mean(0, dtype=np.float64)) for x_td in parts], axis=0)
+    squares = sum(np.square(x_td, dtype=np.float64).sum(0) for x_td in moved)
+    deviation = np.sqrt(squares / sum(map(len, moved)))
+    kept = varies(mean, deviation)
+    return [x_td[:, kept] / deviation[kept].astype(np.float32) for x_td in moved]
+
+
 def correlation(centred: Sequence[NDArray[np.float32]], lag: int) -> float:
-    """Of snippets ``lag`` apart, in recordings [T, D] that have mean 0; 0 where none is that long or all are
-    still."""
+    """Of snippets ``lag`` apart, in parts [T, D] of mean 0; 0 where none is that long or all are still."""
     pairs = [(x_td[lag:], x_td[:-lag]) for x_td in centred if len(x_td) > lag]
     apart = sum(float(np.square(a - b).sum()) for a, b in pairs)
     size = sum(float(np.square(a).sum() + np.square(b).sum()) for a, b in pairs)
     return 1 - apart / size if size else 0.0
+
+
+def _looked_at(training_set: TrainingSet) -> Iterator[NDArray[np.float32]]:
+    """Those of another dimension are left out here, and told where they are learned from."""
+    recordings = training_set.recordings
+    for item in recordings[:: -(-len(recordings) // _RECORDINGS)]:
+        if item.features.shape[1] == training_set.dimension:
+            yield item.features.read_float32(0, _SNIPPETS)
 
 
 def _room(training_set: TrainingSet) -> float:

@@ -11,6 +11,8 @@ from starlette.concurrency import run_in_threadpool
 
 from hrpro.studio.answers import Refused, client_of, invalid, missing, read_body
 from hrpro.studio.jobs import Jobs
+from hrpro.studio.paths import Listing
+from hrpro.studio.project import Project
 from hrpro.studio.review import counts_of
 from hrpro.studio.runs_of import latest, new_run, run_of, runs
 from hrpro.studio.spec import FEATURES, Spec, write_clicks
@@ -72,8 +74,7 @@ def _add(studio: Studio, body: Mapping[str, Any]) -> dict[str, Any]:
         raise invalid("'options' must be an object.")
     options = checked(given, studio.project.root, studio.project.videos)
     assert studio.jobs is not None
-    files = studio.project.files
-    videos = tuple((id, str(files[id].absolute()) if id in files else None) for id in studio.project.videos)
+    videos = tuple((id, readable(studio.project, id)) for id in studio.project.videos)
     if not videos:
         raise invalid("There is no video in this project.")
     with studio.store.view() as view:
@@ -101,6 +102,15 @@ def _add(studio: Studio, body: Mapping[str, Any]) -> dict[str, Any]:
         spec.write(folder)
 
     return studio.jobs.add(str(kind), run, options, prepare)
+
+
+def readable(project: Project, id: str) -> str | None:
+    """Where the job's process finds a video; None: there is no file, or a link that leaves the folder."""
+    try:
+        Listing(project).path(id)
+    except Refused:
+        return None
+    return str(project.files[id].absolute())
 
 
 _NOT_OURS = "The weights must lie in the project's folder: put them there, and name them from it."

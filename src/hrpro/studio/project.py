@@ -24,7 +24,7 @@ from hrpro.model_folder import is_trained
 from hrpro.studio.checks import SLACK, is_text
 from hrpro.studio.ops import LABEL
 from hrpro.studio.paths import no_link
-from hrpro.studio.recordings import ProjectVideo, joined, learned, recorded, recordings
+from hrpro.studio.recordings import ProjectVideo, described, joined, learned, recorded, recordings
 from hrpro.video.sources import by_name, find_videos
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class Project:
         Of a run the classes that its model knows, without clicks.
         """
         if self.kind == "run":
-            return tuple(label for label in learned(self.root) if is_text(label, LABEL)), {}
+            return tuple(label for label in learned(described(self.root)) if is_text(label, LABEL)), {}
         if self.dataset is None:
             return (), {}
         faults: list[HRProError] = []
@@ -140,7 +140,7 @@ class Project:
         """Video files by the id that they go by here."""
         if self.kind == "run":
             return recorded(self.root)
-        sources = find_videos(self.root, may_be_empty=True)
+        sources = find_videos(self.root, may_be_empty=True, links=False)  # none may leave the folder
         files = {source.id: source.path for source in sources}
         if self.dataset is None:
             return files

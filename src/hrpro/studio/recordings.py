@@ -63,11 +63,15 @@ def recorded(run: Path) -> dict[str, Path]:
     return files
 
 
-def learned(run: Path) -> tuple[str, ...]:
-    """The classes that a run's model knows; none if its description cannot be read."""
+def described(run: Path) -> Path:
+    """The description of a run's model."""
+    return model_folder(run / FOLDER) / DESCRIPTION
+
+
+def learned(description: Path) -> tuple[str, ...]:
+    """The classes that a model knows; none if its description cannot be read."""
     try:
-        stored = json.loads((model_folder(run / FOLDER) / DESCRIPTION).read_text(encoding="utf-8"))
-        return tuple(map(str, stored["classes"]))
+        return tuple(map(str, json.loads(description.read_text(encoding="utf-8"))["classes"]))
     except (OSError, ValueError, KeyError, TypeError):
         return ()
 

@@ -9,8 +9,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from hrpro.model_folder import DESCRIPTION, FOLDER, is_trained, model_folder
+from hrpro.model_folder import is_trained
 from hrpro.studio.project import Project
+from hrpro.studio.recordings import described, learned
 from hrpro.studio.spec import OPENED, RUNS, run_folder, trained_folder
 from hrpro.video.whole import write_text
 
@@ -47,7 +48,7 @@ def run_of(project: Project, id: str) -> Run | None:
     folder = run_folder(project.own, id)
     if not folder.is_dir() and id != OPENED:
         return None
-    model = model_folder(trained_folder(project.root, project.own, id) / FOLDER) / DESCRIPTION
+    model = described(trained_folder(project.root, project.own, id))
     try:
         changed = model.stat().st_mtime_ns
     except OSError:
@@ -112,7 +113,4 @@ def _classes(folder: Path) -> dict[str, str]:
 
 @lru_cache(maxsize=256)
 def _labels(model: Path, changed: int) -> tuple[str, ...]:
-    try:
-        return tuple(map(str, json.loads(model.read_text(encoding="utf-8"))["classes"]))
-    except (OSError, ValueError, KeyError, TypeError):
-        return ()
+    return learned(model)

@@ -37,13 +37,13 @@ def main(data: str, points: str | None = None) -> int:
 
 
 def _check_origins(data: str, report: Report) -> None:
-    """Whether all features say that they were made alike, on the grid that they are taken to have."""
+    """Whether the features of a split say that they were made alike, on the grid they are taken to have."""
     from hrpro.data.folder import open_dataset
     from hrpro.video.store import common_origin
 
     dataset = open_dataset(data)
-    try:
-        every = [item for split in dataset.splits for item in dataset.recordings(split)]
-        common_origin((item.features.path, item.timeline) for item in every)
-    except HRProError as error:
-        report.add(error)
+    for split in dataset.splits:
+        try:
+            common_origin((item.features.path, item.timeline) for item in dataset.recordings(split))
+        except HRProError as error:
+            report.add(error)

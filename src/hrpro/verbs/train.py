@@ -111,6 +111,8 @@ def main(
     if show:
         known = f"{sum(map(len, training_set.clicks.values()))} clicks of {len(training_set.classes)} classes"
         print(f"{len(training_set.recordings)} recordings, {known}; settings in {folder / SETTINGS}")
+        if chosen.pace > 1:
+            print(f"read {chosen.pace} snippets at a time: finer than these actions need (pace)")
     taught = training_set
     if chosen.about.sees == "segments":
         if dataset is None:

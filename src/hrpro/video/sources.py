@@ -40,17 +40,18 @@ class Source:
         return self if self.remote else replace(self, path=self.path.absolute())
 
 
-def find_videos(where: str | Path, *, may_be_empty: bool = False) -> list[Source]:
+def find_videos(where: str | Path, *, may_be_empty: bool = False, links: bool = True) -> list[Source]:
     """The videos of a file, a folder with all below it, or a list (.txt, a path a line), sorted by id.
 
-    In a folder, files are known by their endings, and hidden ones left out. Files that a list names need not
+    In a folder, files are known by their endings, and hidden ones left out; folders that it links to are
+    looked into if ``links``. Files that a list names need not
     be there: that is found out, and told, one by one. Raises DataError if there is no such file or folder, no
     video in it (unless it ``may_be_empty``), or two videos would have one id.
     """
     if is_url(where):
         root, paths = _remote(str(where).rstrip("/"))
     else:
-        root, paths = _local(Path(where))
+        root, paths = _local(Path(where), links)
     if not paths and not may_be_empty:
         raise DataError(
             "there is no video file in this folder", where=where, mend=f"known by their endings: {ENDINGS}"
@@ -67,10 +68,10 @@ def find_videos(where: str | Path, *, may_be_empty: bool = False) -> list[Source
     return [_source(id, found[id]) for id in sorted(found)]
 
 
-def _local(where: Path) -> tuple[str, list[Path | Remote]]:
+def _local(where: Path, links: bool) -> tuple[str, list[Path | Remote]]:
     """The folder that the ids are below, and the videos."""
     if where.is_dir():
-        return str(where), list(_below(where))
+        return str(where), list(_below(where, links))
     if not where.exists():
         raise DataError("there is no such video, folder or list", where=where)
     if where.suffix.lower() != LIST:
@@ -126,8 +127,8 @@ def by_name(sources: Iterable[Source]) -> dict[str, Source | None]:
     return found | exact
 
 
-def _below(folder: Path) -> Iterator[Path]:
-    """Links to folders are followed, each folder once; what cannot be looked into below is left out, told."""
+def _below(folder: Path, links: bool) -> Iterator[Path]:
+    """Each folder once, whatever links lead there; what cannot be looked into below is left out, told."""
     seen = {os.path.realpath(folder)}
 
     def new(parent: str, name: str) -> bool:
@@ -141,7 +142,7 @@ def _below(folder: Path) -> Iterator[Path]:
             raise DataError(f"cannot be read: {error.strerror}", where=error.filename)
         warnings.warn(f"{error.filename}: left out, cannot be read: {error.strerror}", stacklevel=2)
 
-    for parent, folders, names in os.walk(folder, onerror=cannot, followlinks=True):
+    for parent, folders, names in os.walk(folder, onerror=cannot, followlinks=links):
         folders[:] = sorted(name for name in folders if not name.startswith(".") and new(parent, name))
         yield from (Path(parent, name) for name in names if _is_video(name))
 

@@ -58,6 +58,7 @@ def test_what_a_method_does_not_read_is_not_in_its_settings() -> None:
     assert "boundaries" not in Config().as_dict()
     assert set(Config().with_method("lacp").as_dict()) == {
         "method",
+        "pace",
         "stages",
         "lacp",
         "proposals",

@@ -201,6 +201,26 @@ def test_nothing_is_overwritten_or_written_by_halves(clicks: Path, tmp_path: Pat
     assert clicks.read_text() == CLICKS.partition("\n")[2]
 
 
+def test_a_folder_or_a_file_in_the_way_stays_and_nothing_is_written(
+    clicks: Path, tmp_path: Path, said
+) -> None:
+    clicks.write_text(CLICKS + "zebra,3,jump\n")  # the last one of all
+    out = tmp_path / "out"
+    (out / "zebra.eaf").mkdir(parents=True)
+    for force in ((), ("--force",)):
+        told = said("convert", clicks, f"{out}/", "--to", "elan", *force)
+        assert told == f"{out / 'zebra.eaf'}: is a folder, where a file is to be"
+        assert os.listdir(out) == ["zebra.eaf"]
+    file = tmp_path / "file"
+    file.write_text("precious")
+    told = said("convert", clicks, f"{file}/", "--to", "elan")
+    assert told == f"{file}: is a file, where a folder is to be"
+    told = said("convert", clicks, f"{file}/inside/", "--to", "elan")
+    assert told.startswith(f"{file}/inside: cannot be written: ")
+    assert file.read_text() == "precious"
+    assert sorted(os.listdir(tmp_path)) == ["file", "mine.csv", "out"]
+
+
 def test_what_cannot_be_is_told_in_one_line(clicks: Path, tmp_path: Path, said) -> None:
     truth, out = SAMPLES / "activitynet.json", tmp_path / "x.csv"
     assert said("convert", truth, out).startswith(

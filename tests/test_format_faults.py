@@ -225,6 +225,34 @@ def test_json_of_any_other_shape_is_read_or_refused(file: str, tmp_path: Path) -
                 assert re.match(r":\d+: |: it is in no format known here", told.removeprefix(str(path))), told
 
 
+@pytest.mark.parametrize(
+    ("text", "place", "words"),
+    [
+        ("video_id,timestamp,lable\nv,3.2,jump\n", ":1", "neither a known header nor a click"),
+        ("v,1.x,jump\nv,2.5,jump\n", ":1", "neither a known header nor a click"),
+        ("foo\n1.0\t2.0\tx\n3\t4\ty\n", ":1", "with tabs between"),
+        (
+            '{"UrlLocal": "x", "annotations": [{"gameTime": "1 - 0:10", "label": "a"},\n {"label": "b"}]}',
+            ":2: annotations[1]",
+            "gameTime",
+        ),
+        ('[{"data": {"video": "v.mp4"}, "annotations": []},\n {"foo": 1}]', ":2: [1]", "names no video"),
+        ('{"labels": {"v": [{"label": "a", "support": [1, 2]},\n {"label": "b"}]}}', ":2: labels.v[1].support", "expected here"),
+    ],
+)
+def test_a_fault_in_what_the_format_is_told_by_has_its_line(
+    text: str, place: str, words: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "file"
+    file.write_text(text)
+    source = Source(file, lambda _: 25.0)
+    form = guess_source(source)
+    assert form.read is not None
+    with pytest.raises(DataError, match=re.escape(words)) as fault:
+        form.read(source)
+    assert str(fault.value.where) == f"{file}{place}"
+
+
 def test_a_bomb_and_a_file_entity_are_refused_before_they_act(tmp_path: Path) -> None:
     secret = tmp_path / "secret.txt"
     secret.write_text("top secret")

@@ -41,8 +41,8 @@ class Client:
         assert answer.status_code == status, answer.text
         return answer.json()
 
-    def post(self, path: str, body: Any, status: int = 200, client: str = "me") -> Any:
-        headers = {"Content-Type": "application/json", "X-Hrpro-Client": client}
+    def post(self, path: str, body: Any, status: int = 200, client: str = "me", **more: str) -> Any:
+        headers = {"Content-Type": "application/json", "X-Hrpro-Client": client} | more
         content = body if isinstance(body, str | bytes) else json.dumps(body)
         answer = self.http.post(path, content=content, headers=headers)
         assert answer.status_code == status, answer.text
@@ -130,6 +130,17 @@ def test_what_is_no_request_is_refused_in_a_sentence(client: Client, body: Any, 
     said = client.post("/api/ops", body, status)
     assert said["error"] == "invalid"
     assert said["message"].endswith(".")
+
+
+def test_a_request_that_speaks_of_another_project_changes_nothing(client: Client, tmp_path: Path) -> None:
+    other = open_project(make_videos(tmp_path / "other")).id
+    for path in ("/api/ops", "/api/undo", "/api/redo", "/api/jobs", "/api/jobs/1/stop", "/api/jobs/1/resume"):
+        body = {"request": new_id(), "ops": [add_class()], "kind": "train"}
+        assert client.post(path, body, 409, **{"X-Hrpro-Project": other})["error"] == "project"
+    told = client.get("/api/project")
+    assert (told["revision"], told["classes"]) == (0, [])
+    client.post("/api/ops", {"request": new_id(), "ops": [add_class()]}, **{"X-Hrpro-Project": told["id"]})
+    assert client.get("/api/project")["revision"] == 1
 
 
 def test_questions_that_make_no_sense(client: Client) -> None:

@@ -235,6 +235,44 @@ def find_edge(page: Any, canvas: dict[str, float], y: float) -> float:
     raise AssertionError("no edge on the timeline")
 
 
+def test_an_action_that_no_prediction_shows_is_marked_by_hand(page: Any, trained: Server) -> None:
+    clicks = stored(trained, "clicks")
+    video = page.evaluate("() => new URLSearchParams(location.hash.slice(1)).get('video')")
+    classes = trained.get("/api/project")["classes"]
+    # A class that nobody clicked in these seconds of this video.
+    start, end = 2.0, 3.5
+    taken = {c["class"] for c in clicks if c["video"] == video and start <= c["time"] <= end}
+    label = next(one for one in classes if one["id"] not in taken)
+
+    def to(seconds: float) -> None:
+        page.get_by_label("Go to time").fill(str(seconds))
+        page.keyboard.press("Enter")
+        page.keyboard.press("Escape")  # leaves the field
+
+    page.get_by_label("Class of the missed action").select_option(label["id"])
+    page.keyboard.press("Escape")
+    page.locator("#stage").focus()
+    to(end)
+    page.keyboard.press("m")
+    expect(page.get_by_text("From 3.5 s on")).to_be_visible()
+    page.keyboard.press("m")  # it would have no length
+    expect(page.locator("#toasts")).to_contain_text("It must end after it starts")
+    to(start)  # what is marked backwards is meant forwards
+    page.get_by_role("button", name="Ends here").click()
+    expect(page.locator("#toasts")).to_contain_text(f"Verified: {label['name']} from 2 s to 3.5 s")
+    (segment,) = stored(trained, "segments")
+    assert (segment["video"], segment["start"], segment["end"]) == (video, start, end)
+    assert (segment["class"], segment["origin"], segment["prediction"]) == (label["id"], "drawn", None)
+    (click,) = [one for one in stored(trained, "clicks") if one not in clicks]
+    assert (click["video"], click["class"]) == (video, label["id"])
+    assert start <= click["time"] <= end
+    page.get_by_role("tab", name="Click").click()
+    page.keyboard.press("Control+z")  # both at once
+    expect(page.locator("#toasts")).to_contain_text("Undone")
+    assert stored(trained, "segments") == []
+    assert stored(trained, "clicks") == clicks
+
+
 def test_enter_plays_the_segment_once(page: Any, trained: Server) -> None:
     item = trained.get("/api/review")["items"][0]
     slider = page.locator(".timeline-view")

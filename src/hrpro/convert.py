@@ -168,11 +168,18 @@ def render(fitted: Annotations, target: Format, otherwise: str) -> dict[str, str
 def write_folder(out: Path, texts: Mapping[str, str], force: bool) -> list[Path]:
     """All files or none: a new folder appears whole; one that is there gets files only once all are on the
     disk."""
+    if out.exists() and not out.is_dir():
+        raise ConfigError("is a file, where a folder is to be", where=out)
     there = [name for name in texts if (out / name).exists()]
+    if folders := [name for name in there if (out / name).is_dir()]:
+        raise ConfigError("is a folder, where a file is to be", where=out / folders[0])
     if there and not force:
         raise ConfigError("it is there already", where=out / there[0], mend="--force overwrites it")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    except OSError as error:
+        raise DataError(f"cannot be written: {error.strerror}", where=out) from None
     try:
         for name, text in texts.items():
             write_atomic(scratch / name, text)

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse
 
 from hrpro.core.errors import HRProError
 
-CLIENT_HEADER = "X-Hrpro-Client"
+CLIENT_HEADER, PROJECT_HEADER = "X-Hrpro-Client", "X-Hrpro-Project"
 ID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 
 
@@ -42,12 +42,18 @@ def missing(message: str) -> Refused:
 
 
 def client_of(request: Request) -> str:
-    """Who asks for a change; Refused without the header, which no page elsewhere can make a browser send."""
+    """Who asks for a change; Refused without the header, which no page elsewhere can make a browser send.
+
+    Refused too, if a project is named and another one is open: a page left open at this address speaks of it.
+    """
     client = request.headers.get(CLIENT_HEADER, "")
     if not ID.match(client):
         raise Refused(
             400, "client", f"The header {CLIENT_HEADER} must name the client: 1 to 64 of A-Z a-z 0-9 _ -."
         )
+    named = request.headers.get(PROJECT_HEADER)
+    if named is not None and named != request.app.state.studio.project.id:
+        raise Refused(409, "project", "Another project is open at this address now; nothing was changed.")
     return client
 
 

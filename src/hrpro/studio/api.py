@@ -117,6 +117,7 @@ def describe_project(studio: Studio) -> dict[str, Any]:
         counts = {key: view.counts(kind) for key, kind in _COUNTED.items()}
     ids = dict.fromkeys([*studio.project.videos, *sorted(set().union(*counts.values()))])
     found: dict[str, Any] = {
+        "id": studio.project.id,
         "name": studio.project.name,
         "path": str(studio.project.root).encode("utf-8", "replace").decode(),
         "kind": studio.project.kind,

@@ -7,10 +7,12 @@ what it says is kept in the corner.
 from __future__ import annotations
 
 import math
+import os
 import threading
 import time
 from collections.abc import Mapping
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -61,6 +63,11 @@ class Project:
     def name(self) -> str:
         """The folder's own name."""
         return (self.root.name or str(self.root)).encode("utf-8", "replace").decode()
+
+    @property
+    def id(self) -> str:
+        """What tells it from other folders that a studio may open at the same address."""
+        return sha256(os.fsencode(self.root)).hexdigest()[:16]
 
     def durations(self) -> Mapping[str, float | None]:
         """s of each video, by id."""

@@ -18,8 +18,8 @@ _NUMBER = r"\s*[-+]?\d[\d.eE+-]*\s*"
 
 
 def looks(source: Source) -> bool:
-    first = [line for _, line in source.lines if not line.startswith("\\")][:1]
-    return bool(first) and re.match(f"{_NUMBER}\t{_NUMBER}(\t|$)", first[0], re.ASCII) is not None
+    first = [line for _, line in source.lines if not line.startswith("\\")][:5]
+    return any(re.match(f"{_NUMBER}\t{_NUMBER}(\t|$)", line, re.ASCII) for line in first)
 
 
 def read(source: Source) -> Annotations:

@@ -26,9 +26,8 @@ def looks(source: Source) -> bool:
     if not isinstance(labels, dict):
         return False
     rows = [row for rows in labels.values() for row in (rows if isinstance(rows, list) else [rows])]
-    return all(
-        row is None or (isinstance(row, dict) and {"support", "timestamps"} & row.keys()) for row in rows
-    )
+    kept = [row for row in rows if row is not None]
+    return not kept or any(isinstance(row, dict) and {"support", "timestamps"} & row.keys() for row in kept)
 
 
 def read(source: Source) -> Annotations:

@@ -26,7 +26,7 @@ _TYPE = "timelinelabels"
 
 def looks(source: Source) -> bool:
     tasks = source.json if isinstance(source.json, list) else [source.json]
-    return bool(tasks) and all(_is_task(task) for task in tasks[:50])
+    return any(_is_task(task) for task in tasks[:50])
 
 
 def _is_task(task: Any) -> bool:

@@ -58,7 +58,17 @@ def guess_source(source: Source) -> Format:
         if form.looks is not None and form.looks(source):
             return form
     mend = f"name it with --from: {', '.join(sorted(name for name, form in FORMATS.items() if form.read))}"
-    raise DataError("it is in no format known here", where=source.path, mend=mend)
+    raise DataError(f"it is in no format known here{_first_words(source)}", where=source.path, mend=mend)
+
+
+def _first_words(source: Source) -> str:
+    """What a file of lines begins with, so that one sees what was held against the formats."""
+    if source.json is not None:
+        kind = "an object" if isinstance(source.json, dict) else "a list"
+        keys = f" of {', '.join(map(repr, list(source.json)[:5]))}" if isinstance(source.json, dict) else ""
+        return f"; it is JSON, {kind}{keys}"
+    where, line = source.lines[0]
+    return f"; line {where.rpartition(':')[2]} is {line.strip()[:60]!r}"
 
 
 def guess_target(out: Path, annotations: Annotations) -> Format:

@@ -6,6 +6,8 @@ each cell; the clicks of THUMOS14, GTEA and BEOID made by people are published i
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from hrpro.core.errors import DataError
 from hrpro.data.formats.form import Format, Source
 from hrpro.data.formats.neutral import Annotations, number
@@ -15,12 +17,13 @@ _TITLE = "SF-Net's text"
 
 
 def looks(source: Source) -> bool:
-    for where, line in source.lines[:1]:
-        cells = cells_if_any(line)
-        try:
-            return len(cells) == 3 and number(cells[1], "", where) is not None
-        except DataError:
-            return False
+    return any(_is_row(line, where) for where, line in source.lines[:5])
+
+
+def _is_row(line: str, where: str) -> bool:
+    cells = cells_if_any(line)
+    with suppress(DataError):
+        return len(cells) == 3 and number(cells[1], "", where) is not None
     return False
 
 

@@ -26,7 +26,7 @@ def looks(source: Source) -> bool:
     rows = source.json.get("annotations", source.json.get("predictions"))
     if not isinstance(rows, list) or not (rows or "UrlLocal" in source.json):
         return False
-    return all(isinstance(row, dict) and "gameTime" in row for row in rows[:50])
+    return not rows or any(isinstance(row, dict) and "gameTime" in row for row in rows[:50])
 
 
 def read(source: Source) -> Annotations:

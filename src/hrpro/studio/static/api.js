@@ -7,6 +7,7 @@ export { newId, Refused };
 /** @param state of createState() */
 export function createApi(state) {
   const client = clientId();
+  const project = () => (state.get("project") ? { "X-Hrpro-Project": state.get("project").id } : {});
 
   async function request(path, options = {}) {
     const answer = await fetch(path, { credentials: "same-origin", cache: "no-store", ...options });
@@ -23,7 +24,7 @@ export function createApi(state) {
   const post = (path, body = {}) =>
     request(path, {
       method: "POST",
-      headers: { "Content-Type": "application/json", "X-Hrpro-Client": client },
+      headers: { "Content-Type": "application/json", "X-Hrpro-Client": client, ...project() },
       body: JSON.stringify(body),
     });
   const queue = createQueue(state, post);
@@ -39,8 +40,8 @@ export function createApi(state) {
     /** of: the revision an edit was answered with: nothing but that edit is taken back. Without it, the latest. */
     undo: (of) => queue.put("undo", undefined, of),
     redo: () => queue.put("redo"),
-    /** Send what a reload had left waiting. */
-    resume: () => queue.work(),
+    /** Send what a reload had left waiting, of this project. @returns {number} edits that wait for others */
+    resume: () => queue.resume(),
     /** Follow changes and jobs from `revision` on, for as long as the page lives. */
     follow: (revision, handlers) => openStream(state, revision, handlers),
   };

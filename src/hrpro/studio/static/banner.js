@@ -21,8 +21,14 @@ export function mountBanner(banner, { state, api, notify }) {
     banner.hidden = false;
   }
 
+  let moved = false;
   window.addEventListener("beforeunload", (event) => {
-    if (state.get("pending").length) event.preventDefault();
+    if (state.get("pending").length && !moved) event.preventDefault();
+  });
+  // Another project is open at this address now: the page of that one, while edits of this one wait in the tab.
+  state.listen("moved", () => {
+    moved = true;
+    location.reload();
   });
 
   state.listen("refused", ({ entry, error }) => {

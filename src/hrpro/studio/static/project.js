@@ -18,7 +18,8 @@ export function createProject({ state, api, notify }) {
     try {
       const project = await reload();
       api.follow(project.revision, { change, job, hello, proxy: (news) => state.emit("proxy", news) });
-      api.resume();
+      const others = api.resume();
+      if (others) notify(waiting(others), { kind: "error", seconds: 60 });
       const wanted = new URLSearchParams(location.hash.slice(1));
       const videos = state.get("videos");
       const first = videos.find((one) => one.id === wanted.get("video")) ?? videos[0];
@@ -27,6 +28,10 @@ export function createProject({ state, api, notify }) {
       notify(error.message, { kind: "error", seconds: 3600, key: "start", action: { label: "Try again", run: start } });
     }
   }
+
+  const waiting = (count) =>
+    `${count === 1 ? "An edit" : `${count} edits`} of another project, which was open in this tab, could not be stored ` +
+    "yet. Start the studio on that project at this address again before you close the tab.";
 
   /** Read project and jobs. */
   async function reload() {
@@ -43,6 +48,11 @@ export function createProject({ state, api, notify }) {
   /** Read the project; where nothing of it is new, nobody is told that it is. */
   async function look(turn) {
     const project = await ask(state, () => api.get("/api/project"));
+    const held = state.get("project");
+    if (held && held.id !== project.id) {
+      state.emit("moved");
+      return new Promise(() => {});
+    }
     if (turn < shown) return project;
     shown = turn;
     const { videos, revision, ...rest } = project;

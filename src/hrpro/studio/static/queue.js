@@ -1,7 +1,8 @@
 /**
  * The queue of edits: one request at a time, in order, sent again with the same id until the server has answered.
  *
- * What waits is in state "pending" ([{request, kind, ops, of}]) and in sessionStorage, so a reload loses nothing.
+ * What waits is in state "pending" ([{request, kind, ops, of}]) and, by project, in sessionStorage: a reload loses
+ * nothing, and a studio of another project at the same address is not sent it.
  * An op without `version` gets the one the user saw; if an edit of the same thing of ours waits before it, the one
  * that this leaves behind. Anyone else's change in between is therefore a conflict, never overwritten.
  */
@@ -34,7 +35,7 @@ export function createQueue(state, send) {
   const promises = new Map();
   const left = new Map(); // id of a thing -> version that our last stored edit left behind
   let busy = false;
-  restore();
+  const place = () => `${KEPT}.${state.get("project").id}`;
 
   function put(kind, ops, of) {
     const entry = { request: newId(), kind, ops: ops?.map((op) => seen(op)), of };
@@ -82,6 +83,10 @@ export function createQueue(state, send) {
         return await send(`/api/${entry.kind}`, body);
       } catch (error) {
         // 401: a server begun anew has a new token, which the person has yet to bring.
+        if (error instanceof Refused && error.code === "project") {
+          state.emit("moved");
+          return new Promise(() => {}); // it waits on, in sessionStorage
+        }
         if (error instanceof Refused && error.status < 500 && ![401, 429].includes(error.status)) throw error;
         state.emit("unsent", { attempt });
         await pause(WAITS_MS[Math.min(attempt, WAITS_MS.length - 1)]);
@@ -120,20 +125,29 @@ export function createQueue(state, send) {
   function keep(pending) {
     state.set("pending", pending);
     try {
-      sessionStorage.setItem(KEPT, JSON.stringify(pending));
+      sessionStorage.setItem(place(), JSON.stringify(pending));
     } catch {
       // A full or forbidden storage costs only the survival of a reload while offline.
     }
   }
 
-  function restore() {
-    try {
-      const pending = JSON.parse(sessionStorage.getItem(KEPT) ?? "[]");
-      if (Array.isArray(pending)) state.set("pending", pending);
-    } catch {
-      sessionStorage.removeItem(KEPT);
-    }
+  function resume() {
+    if (!busy && !state.get("pending").length) state.set("pending", kept(place()));
+    work();
+    const others = Object.keys(sessionStorage).filter((key) => key.startsWith(`${KEPT}.`) && key !== place());
+    return others.reduce((sum, key) => sum + kept(key).length, 0);
   }
 
-  return { put, work };
+  function kept(key) {
+    try {
+      const pending = JSON.parse(sessionStorage.getItem(key) ?? "[]");
+      if (Array.isArray(pending)) return pending;
+    } catch {
+      // Not ours, or cut off.
+    }
+    sessionStorage.removeItem(key);
+    return [];
+  }
+
+  return { put, resume };
 }

@@ -4,6 +4,7 @@ import { h } from "./dom.js";
 import { mountBulk } from "./review_bulk.js";
 import { createCard } from "./review_card.js";
 import { createList } from "./review_list.js";
+import { mountMissed } from "./review_missed.js";
 import { acceptance, factsOf, rejection, TOLD } from "./review_ops.js";
 import { createQueue } from "./review_queue.js";
 import { className } from "./things.js";
@@ -25,8 +26,10 @@ export function mountReview(root, ctx) {
   const checks = [h("label", { class: "check", for: here.id }, here, "This video"), h("label", { class: "check", for: done.id }, done, "Reviewed too")];
   const tools = h("div", { class: "review-tools" }, sort, which, checks);
   const bulk = h("section", { class: "review-bulk", "aria-label": "Accept the certain ones" });
-  root.replaceChildren(h("div", { class: "review-head" }, left, meter, tools), card.element, list.element, bulk);
+  const gap = h("section", { class: "review-missed", "aria-label": "A missed action" });
+  root.replaceChildren(h("div", { class: "review-head" }, left, meter, tools), card.element, list.element, gap, bulk);
   mountBulk(bulk, ctx, queue);
+  const missed = mountMissed(gap, ctx);
   let opening = null; // the prediction whose video is on its way
   let awaited = null; // the prediction to be played once it is there
   let acting = Promise.resolve(); // verdicts are given faster than they are stored: one after the other
@@ -187,6 +190,7 @@ export function mountReview(root, ctx) {
       key("a", "Accept, as it stands or as edited", accept, "A"),
       key("r", "Reject", reject, "R"),
       key("c", "Choose another class", card.relabel, "C"),
+      key("m", "A missed action starts here; again: it ends here", missed.mark, "M", reviewing),
       key("shift+arrowleft", "Start a tenth of a second earlier", () => card.nudge("start", -1), "Shift ←"),
       key("shift+arrowright", "Start a tenth of a second later", () => card.nudge("start", 1), "Shift →"),
       key("ctrl+shift+arrowleft", "End a tenth of a second earlier", () => card.nudge("end", -1), "Ctrl Shift ←"),

@@ -39,11 +39,21 @@ export function acceptance(item, draft, facts, newId) {
   if (held) ops.push({ op: "edit_segment", id: held.id, version: held.version, ...segment });
   else ops.push({ op: "add_segment", id: newId(), video: item.video, ...segment, origin: verdict, prediction: item.id });
   if (stray) ops.push({ op: "delete_click", id: stray.id, version: stray.version });
-  if (!facts.clicks.some((click) => click !== stray && click.class === segment.class && within(click.time, segment))) {
-    const time = momentOf(item, segment, facts);
-    ops.push({ op: "add_click", id: newId(), video: item.video, time, class: segment.class });
-  }
-  return ops;
+  const others = { clicks: facts.clicks.filter((click) => click !== stray) };
+  return ops.concat(clickFor(item.video, segment, others, momentOf(item, segment, facts), newId));
+}
+
+/** A click at that time, unless the segment has one of its class. */
+function clickFor(video, segment, { clicks }, time, newId) {
+  const there = clicks.some((click) => click.class === segment.class && within(click.time, segment));
+  return there ? [] : [{ op: "add_click", id: newId(), video, time, class: segment.class }];
+}
+
+/** wanted: {video, start, end, class} of an action that no prediction shows. @returns ops */
+export function missed(wanted, facts, newId) {
+  const segment = { start: Math.max(0, wanted.start), end: inside(wanted.end, facts.duration), class: wanted.class };
+  const ops = [{ op: "add_segment", id: newId(), video: wanted.video, ...segment, origin: "drawn" }];
+  return ops.concat(clickFor(wanted.video, segment, facts, surest(segment, facts), newId));
 }
 
 /** Rejecting what counts as accepted takes its segment away, and the click that came with it. */

@@ -30,6 +30,11 @@ SWAPS = [
     ("seconds.csv", ",7.25,", ",x,", "seconds.csv:3", "not a number"),
     ("seconds.csv", ",7.25,", ",1e12,", "seconds.csv:3", "30 years"),
     ("seconds.csv", '"stir ""slowly"""', '"stir', "seconds.csv:3", "comma-separated"),
+    ("segments.csv", ",5.5,7,", ",7.5,7,", "segments.csv:2", BEFORE),
+    ("segments.csv", ",5.5,7,", ",5.5,inf,", "segments.csv:2", NAN),
+    ("segments.csv", "0.75", "high", "segments.csv:2", NAN),
+    ("segments.csv", ",1,4.25", ",-1,4.25", "segments.csv:3", LESS),
+    ("segments.csv", "blurred,", "blurred", "segments.csv:3", "5 columns where 6"),
     ("sfnet.txt", "7.25, stir", "7.25", "sfnet.txt:3", "2 columns where 3"),
     ("lacp.csv", "175", "-175", "lacp.csv:3", "from 0 on"),
     ("activitynet.json", "[1.5, 4.25]", "[4.25, 1.5]", ":3: database.v_kitchen.annotations[0]", BEFORE),
@@ -237,7 +242,11 @@ def test_json_of_any_other_shape_is_read_or_refused(file: str, tmp_path: Path) -
             "gameTime",
         ),
         ('[{"data": {"video": "v.mp4"}, "annotations": []},\n {"foo": 1}]', ":2: [1]", "names no video"),
-        ('{"labels": {"v": [{"label": "a", "support": [1, 2]},\n {"label": "b"}]}}', ":2: labels.v[1].support", "expected here"),
+        (
+            '{"labels": {"v": [{"label": "a", "support": [1, 2]},\n {"label": "b"}]}}',
+            ":2: labels.v[1].support",
+            "expected here",
+        ),
     ],
 )
 def test_a_fault_in_what_the_format_is_told_by_has_its_line(

@@ -19,7 +19,7 @@ from hrpro.data.formats.neutral import Annotations, Video, name
 from hrpro.data.formats.registry import FORMATS, guess_source
 
 BOTH_WAYS = [form for form in FORMATS.values() if form.read and form.write]
-OF_LINES = ("seconds", "sfnet", "lacp", "boris", "audacity")
+OF_LINES = ("seconds", "segments", "sfnet", "lacp", "boris", "audacity")
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 RATES = (25.0, 30.0, 29.97, 23.976, 59.94, 50.0, 15.0)
 
@@ -176,7 +176,7 @@ def test_every_loss_is_counted(form: Format) -> None:
     "form", [f for f in FORMATS.values() if f.name in (*OF_LINES, "webvtt", "srt")], ids=lambda f: f.name
 )
 def test_a_line_break_is_refused_where_lines_count(form: Format) -> None:
-    held, _ = fit(Annotations({"a": Video((Click(1, "x\ny"),), fps=25)}), form)
+    held, _ = fit(Annotations({"a": Video((Click(1, "x\ny"),), (Segment(1, 2, "x\ny"),), fps=25)}), form)
     assert form.write is not None
     with pytest.raises(DataError, match=r"'x\\ny' has a line break"):
         form.write(held)

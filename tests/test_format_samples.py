@@ -43,6 +43,11 @@ EXPECTED: dict[str, tuple[str, dict[str, Video], tuple[str, ...]]] = {
         (),
     ),
     "seconds.csv": ("seconds", {"kitchen": Video((POUR, Click(7.25, 'stir "slowly"')))}, ()),
+    "segments.csv": (
+        "segments",
+        {"kitchen": Video((), (Detection(5.5, 7, "stir", 0.75), Segment(1, 4.25, "pour, slowly")))},
+        ("not read: the columns note",),
+    ),
     "via3_project.json": (
         "via",
         {

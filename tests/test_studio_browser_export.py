@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from hrpro.cli import main
 from hrpro.data.formats.registry import FORMATS
 from studio_server import Server
 from test_studio_browser_click import VIDEO
@@ -70,6 +73,41 @@ def test_a_format_that_holds_nothing_of_it_says_so_in_words_of_the_page(page: An
     told = dialog.get_by_role("status")
     expect(told).to_contain_text("can hold nothing of it")
     assert "--" not in told.inner_text()
+
+
+def test_what_a_run_found_comes_out_without_what_was_rejected(
+    open_page: Callable[..., Any], trained: Server, tmp_path: Path
+) -> None:
+    page = open_page(trained.url)
+    items = trained.get("/api/review?limit=500&verdict=all")["items"]
+    run, least = items[0]["run"], trained.get(f"/api/predictions?video={items[0]['video']}")["min_score"]
+    shown = [one for one in items if one["score"] >= least]
+    no = shown[0]
+    trained.ops(
+        {"op": "judge", "id": no["id"], "video": no["video"], "run": run, "verdict": "rejected", "version": 0}
+    )
+    wanted = sorted((one["video"], one["start"], one["end"], one["label"]) for one in shown if one is not no)
+    assert wanted
+
+    dialog = opened(page)
+    dialog.get_by_label("What to export").select_option(run)
+    expect(dialog.get_by_role("button", name="CSV in seconds")).to_have_count(0)  # it holds clicks
+    text = exported(page, dialog, "CSV of segments")
+    rows = list(csv.DictReader(text.splitlines()))
+    found = sorted((row["video"], float(row["start"]), float(row["end"]), row["label"]) for row in rows)
+    assert found == wanted
+    assert all(float(row["score"]) >= least for row in rows)
+    expect(dialog.get_by_role("status")).to_contain_text(f"run-{run}.csv")
+    results = json.loads(exported(page, dialog, "ActivityNet JSON"))["results"]
+    assert sum(map(len, results.values())) == len(wanted)
+
+    # The command writes the same, and knows which runs there are.
+    out = tmp_path / "found.csv"
+    assert main(["studio", str(trained.project), f"--export={out}", "--found=latest"]) == 0
+    assert out.read_text() == text
+    assert main(["studio", str(trained.project), f"--export={out}", "--found=7", "--force"]) == 2
+    assert out.read_text() == text
+    assert main(["studio", str(trained.project), "--found=latest"]) == 2
 
 
 def test_each_format_that_clicks_or_segments_can_be_written_in_is_offered(page: Any) -> None:

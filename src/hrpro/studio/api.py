@@ -17,7 +17,7 @@ from hrpro.core.errors import HRProError
 from hrpro.studio.answers import Refused, client_of, invalid, missing, read_body
 from hrpro.studio.changes import Applied
 from hrpro.studio.checks import text
-from hrpro.studio.export import archive, export
+from hrpro.studio.export import archive, export, run_to_export
 from hrpro.studio.paths import disposition
 from hrpro.studio.project import EMPTY
 from hrpro.studio.recordings import ProjectVideo
@@ -77,13 +77,15 @@ def router(studio: Studio) -> APIRouter:
         return EventStream(store, studio.live, max(known, default=None))
 
     @routes.get("/api/export")
-    def export_file(format: str = "csv") -> Response:
+    def export_file(format: str = "csv", run: str | None = None) -> Response:
         try:
+            chosen = run_to_export(studio.project, run) if run else None
+            plain = "seconds" if chosen is None else "segments"
             with store.view() as view:
-                made = export(view, studio.project, "seconds" if format == "csv" else format)
+                made = export(view, studio.project, plain if format == "csv" else format, run=chosen)
         except HRProError as error:  # its mend names an option of the command, which the page has not
             raise Refused(422, "problem", error.what) from None
-        name, content = archive(made, studio.project.name)
+        name, content = archive(made, studio.project.name + ("" if chosen is None else f"-run-{chosen.id}"))
         kind = "application/zip" if name.endswith(".zip") else "text/plain; charset=utf-8"
         # Beside the file, not in it: what the page tells of it, encoded as headers carry no other letters.
         told = quote(json.dumps(made.remarks, ensure_ascii=False).encode("utf-8", "replace"))

@@ -1,4 +1,5 @@
-"""Clicks and verified segments out of a project, in any format that can be written from them."""
+"""Clicks and verified segments out of a project, or what a run found, in any format that can be written from
+them."""
 
 from __future__ import annotations
 
@@ -12,16 +13,21 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from hrpro.convert import render, write_folder
-from hrpro.core.annotations import Segment
+from hrpro.core.annotations import Detection, Segment
 from hrpro.core.errors import ConfigError, DataError
 from hrpro.data.formats.fit import fit
 from hrpro.data.formats.form import Format
 from hrpro.data.formats.jsonfile import write_atomic
 from hrpro.data.formats.neutral import Annotations, Video, counted
 from hrpro.data.formats.registry import by_name, guess_target
+from hrpro.studio.predictions import read_predicted
 from hrpro.studio.project import OWN, Project, open_project
 from hrpro.studio.reading import View
+from hrpro.studio.review import Judged
+from hrpro.studio.runs_of import Run, latest, names_of, run_of
 from hrpro.studio.store import Store
+
+LATEST = "latest"
 
 
 @dataclass(frozen=True)
@@ -41,22 +47,58 @@ def annotations_of(view: View, project: Project) -> Annotations:
     clicks, segments = view.click_table(), dict[str, list[Segment]]()
     for s in view.segments():
         segments.setdefault(s["video"], []).append(Segment(s["start"], s["end"], names[s["class"]]))
-    videos = {}
-    for id in dict.fromkeys([*project.videos, *sorted({*clicks, *segments})]):
-        known = project.videos.get(id)
-        video = Video(clicks.get(id, ()), tuple(segments.get(id, ())))
-        videos[id] = video if known is None else replace(video, duration=known.duration, fps=known.fps)
-    return Annotations(videos)
+    ids = dict.fromkeys([*project.videos, *sorted({*clicks, *segments})])
+    return _known({id: Video(clicks.get(id, ()), tuple(segments.get(id, ()))) for id in ids}, project)
 
 
-def export(view: View, project: Project, format: str | None, out: Path | None = None) -> Exported:
+def found_of(run: Run, view: View, project: Project) -> Annotations:
+    """What a run found in each video that it looked through: what it takes for actions, best first, under the
+    names that their classes have today, but what a person has rejected."""
+    judged, names, videos = Judged(run, view), names_of(run, view.classes()), dict[str, Video]()
+    for id in project.videos:
+        found = read_predicted(run.folder, id)
+        if found is not None:
+            kept = [
+                Detection(one.start, one.end, names.get(one.label, one.label), one.score)
+                for one in found.shown
+                if one.score >= found.min_score and judged.verdict(id, one) != "rejected"
+            ]
+            videos[id] = Video((), tuple(kept))
+    return _known(videos, project)
+
+
+def run_to_export(project: Project, id: str) -> Run:
+    """The run of that id, "latest" for the last one. ConfigError: there is none."""
+    run = latest(project) if id == LATEST else run_of(project, id)
+    if run is None:
+        raise ConfigError(
+            f"there is no run {id!r} in this project" if id != LATEST else "nothing was trained yet"
+        )
+    return run
+
+
+def _known(videos: dict[str, Video], project: Project) -> Annotations:
+    """With what the project knows of each video."""
+    facts = {id: (known.duration, known.fps) for id, known in project.videos.items()}
+    return Annotations(
+        {
+            id: replace(video, duration=facts[id][0], fps=facts[id][1]) if id in facts else video
+            for id, video in videos.items()
+        }
+    )
+
+
+def export(
+    view: View, project: Project, format: str | None, out: Path | None = None, run: Run | None = None
+) -> Exported:
     """The files of the format of this name (None: of the one that the name ``out`` tells).
 
-    Raises ConfigError: no such format, or it cannot be written; DataError: it can hold nothing of what is
-    there, or needs frames a second that are not known.
+    run: whose findings are meant (None: clicks and verified segments are). Raises ConfigError: no such
+    format, or it cannot be written; DataError: it can hold nothing of what is there, or needs frames a second
+    that are not known.
     """
-    annotations = annotations_of(view, project)
-    stem = Path("clicks" if out is None else out.name)
+    annotations = annotations_of(view, project) if run is None else found_of(run, view, project)
+    stem = Path(("clicks" if run is None else "found") if out is None else out.name)
     form = guess_target(stem, annotations) if format is None else by_name(format)
     if form.write is None:
         raise ConfigError(f"{form.title} is read here, not written")
@@ -83,8 +125,13 @@ def archive(made: Exported, name: str) -> tuple[str, bytes]:
     return f"{stem}-{made.format.name}.zip", content.getvalue()
 
 
-def export_project(path: Path, out: Path, format: str | None, *, folder: bool, force: bool) -> list[str]:
-    """Write a project's clicks to ``out``, with or without a server beside; what to tell of it, in lines."""
+def export_project(
+    path: Path, out: Path, format: str | None, *, folder: bool, force: bool, run: str | None = None
+) -> list[str]:
+    """Write a project's clicks to ``out``, with or without a server beside; what to tell of it, in lines.
+
+    run: as of ``run_to_export``, to write what it found instead.
+    """
     project = open_project(path)
     if not project.database.is_file():
         what = f"nothing was clicked here yet: there is no {OWN} folder in it"
@@ -92,8 +139,9 @@ def export_project(path: Path, out: Path, format: str | None, *, folder: bool, f
     folder = folder or out.is_dir()
     if not folder and out.exists() and not force:
         raise ConfigError("it is there already", where=out, mend="--force overwrites it")
+    chosen = None if run is None else run_to_export(project, run)
     with _opened(project) as store, store.view() as view:
-        made = export(view, project, format, out)
+        made = export(view, project, format, out, chosen)
     remarks = list(made.remarks)
     if folder:
         files = write_folder(out, made.texts, force)

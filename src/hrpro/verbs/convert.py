@@ -1,8 +1,8 @@
 """Turn clicks and segments from one tool's format into another's.
 
 Reads and writes: activitynet, activitynet-results, audacity, boris, elan, fiftyone, label-studio, lacp,
-seconds, sfnet, soccernet, via. Writes only: srt, webvtt. If --from and --to do not say, what SRC is in is
-told by its content, and what OUT is to be by its name (.csv, .json, .eaf, .tsv, .vtt, .srt). A fault in
+seconds, segments, sfnet, soccernet, via. Writes only: srt, webvtt. If --from and --to do not say, what SRC is
+in is told by its content, and what OUT is to be by its name (.csv, .json, .eaf, .tsv, .vtt, .srt). A fault in
 SRC is told with its line, and nothing is written then. What OUT cannot hold is told in one line.
 
 hrpro convert via_project.json clicks.csv

@@ -8,6 +8,7 @@ hrpro studio my_videos
 hrpro studio my_videos --host 0.0.0.0                      for everyone who has the printed address
 hrpro studio my_videos --export clicks.csv                 the clicks, with or without a studio open
 hrpro studio my_videos --export labels/ --format elan      clicks and verified segments, a file a video
+hrpro studio my_videos --export found.csv --found latest   what the last training found
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ def add_options(verb: ArgumentParser) -> None:
     own("--no-browser", action="store_true", help="open no browser, only print the address")
     own("--export", metavar="OUT", help="write the clicks to this file, or folder/, and start no server")
     own("--format", metavar="F", help="format of OUT, as of hrpro convert --to (by its name)")
+    own("--found", metavar="RUN", help="write what this training found instead (latest: the last one)")
     own("--force", action="store_true", help="overwrite OUT")
 
 
@@ -40,6 +42,7 @@ def main(
     no_browser: bool = False,
     export: str | None = None,
     format: str | None = None,
+    found: str | None = None,
     force: bool = False,
 ) -> int:
     try:
@@ -52,11 +55,12 @@ def main(
     if export is None:
         from hrpro.studio.launch import serve
 
-        only("--export", format=format, force=force)
+        only("--export", format=format, found=found, force=force)
         serve(project, host, port, browser=not no_browser)
         return 0
     from hrpro.studio.export import export_project
 
     folder = export.endswith(("/", os.sep))
-    print(*export_project(Path(project), Path(export), format, folder=folder, force=force), sep="\n")
+    told = export_project(Path(project), Path(export), format, folder=folder, force=force, run=found)
+    print(*told, sep="\n")
     return 0

@@ -16,6 +16,7 @@ from hrpro.data.formats import (
     labelstudio,
     lacp,
     seconds,
+    segments,
     sfnet,
     soccernet,
     subtitles,
@@ -35,6 +36,7 @@ _ALL = (
     fiftyone.FORMAT,
     subtitles.VTT,
     boris.FORMAT,
+    segments.FORMAT,
     lacp.FORMAT,
     seconds.FORMAT,
     audacity.FORMAT,
@@ -72,12 +74,14 @@ def _first_words(source: Source) -> str:
 
 
 def guess_target(out: Path, annotations: Annotations) -> Format:
-    """The format to write, by the name of ``out``, and for ``.json`` by whether there are scores."""
+    """The format to write, by the name of ``out``; for ``.json`` by whether there are scores, for ``.csv`` by
+    whether there are clicks or only segments."""
+    spans = [s for video in annotations.videos.values() for s in video.segments]
     if out.suffix == ".json":
-        segments = [s for video in annotations.videos.values() for s in video.segments]
-        scored = bool(segments) and all(isinstance(s, Detection) for s in segments)
+        scored = bool(spans) and all(isinstance(s, Detection) for s in spans)
         return activitynet_files.RESULTS if scored else activitynet_files.TRUTH
-    certain = {".csv": seconds.FORMAT} | {
+    only_spans = bool(spans) and not any(video.clicks for video in annotations.videos.values())
+    certain = {".csv": segments.FORMAT if only_spans else seconds.FORMAT} | {
         form.suffix: form for form in (elan.FORMAT, boris.FORMAT, subtitles.VTT, subtitles.SRT)
     }
     if out.suffix.lower() not in certain:

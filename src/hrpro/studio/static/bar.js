@@ -5,6 +5,7 @@ import { openDialog, showHelp } from "./help.js";
 const THEMES = ["system", "light", "dark"];
 const FORMATS = [
   ["seconds", "CSV in seconds", "video_id, timestamp, label"],
+  ["segments", "CSV of segments", "video, start, end, label"],
   ["activitynet", "ActivityNet JSON", "segments"],
   ["lacp", "HR-Pro / LACP CSV", "clicks in frames"],
   ["sfnet", "SF-Net text", "clicks"],
@@ -18,6 +19,9 @@ const FORMATS = [
   ["webvtt", "WebVTT subtitles", "to look at"],
   ["srt", "SRT subtitles", "to look at"],
 ];
+
+const SCORED = { activitynet: "activitynet-results" }; // the form of ActivityNet's that has scores
+const CLICKS_ONLY = ["seconds", "lacp", "sfnet", "soccernet"];
 
 export function mountBar(ctx) {
   const { state, clicking } = ctx;
@@ -65,27 +69,43 @@ export function mountBar(ctx) {
 
 function showExport(ctx) {
   const told = h("div", { class: "export-told", role: "status" });
+  const runs = (ctx.state.get("project")?.runs ?? []).filter((run) => run.state === "done").reverse();
+  const what = h(
+    "select",
+    { "aria-label": "What to export", onchange: () => say() },
+    h("option", { value: "" }, "Clicks and verified segments"),
+    runs.map((run) => h("option", { value: run.id }, `What run ${run.id} found`)),
+  );
   const row = ([format, name, note]) =>
     h(
       "li",
       {},
-      h("button", { type: "button", class: "export-row", onclick: () => save(format, told) }, h("strong", {}, name), h("span", { class: "muted" }, note)),
+      h("button", { type: "button", class: "export-row", onclick: () => save(what.value && SCORED[format] ? SCORED[format] : format, what.value, told) }, h("strong", {}, name), h("span", { class: "muted" }, note)),
     );
-  const all = h("p", { class: "muted" }, "All clicks and verified segments of the project, as they are stored now.");
-  openDialog("Export", [all, told, h("ul", { class: "export-list" }, FORMATS.map(row))], { narrow: true });
+  const all = h("p", { class: "muted" });
+  const say = () => {
+    all.textContent = what.value
+      ? "The predicted actions of every video, with their scores, without those that were rejected."
+      : "All clicks and verified segments of the project, as they are stored now.";
+    told.replaceChildren();
+    list.replaceChildren(...FORMATS.filter(([format]) => !what.value || !CLICKS_ONLY.includes(format)).map(row));
+  };
+  const list = h("ul", { class: "export-list" });
+  say();
+  openDialog("Export", [runs.length ? what : null, all, told, list], { narrow: true });
 }
 
 /**
  * Fetched first: what a format cannot hold is told here, not in a file that was not asked for. And told in the dialog,
  * which stays: a message would lie behind it, and be gone before one has read what is missing.
  */
-async function save(format, told) {
+async function save(format, run, told) {
   const show = (...lines) => {
     told.replaceChildren(...lines.map(([kind, words]) => h("p", { class: kind }, words)));
     told.scrollIntoView({ block: "nearest" });
   };
   const fault = (words) => show(["fault", words]);
-  const answer = await fetch(`/api/export?format=${format}`, { cache: "no-store" }).catch(() => null);
+  const answer = await fetch(`/api/export?${new URLSearchParams(run ? { format, run } : { format })}`, { cache: "no-store" }).catch(() => null);
   if (!answer?.ok) return fault((await answer?.json().catch(() => null))?.message ?? "The server did not answer.");
   const content = await answer.blob().catch(() => null);
   if (!content) return fault("The connection broke off: nothing was saved.");

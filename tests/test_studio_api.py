@@ -183,7 +183,9 @@ def test_files_may_come_and_go(client: Client, project: Path) -> None:
     client.ops({"op": "move_click", "id": "k1", "version": 1, "time": 2})
     assert client.ops(add_click("k2", video=first.stem), status=422)["error"] == "invalid"
     (project / "sub" / "new.avi").write_bytes(b"")
-    assert "would both be called" in client.get("/api/project")["hint"]
+    hint = client.get("/api/project")["hint"]
+    assert hint.startswith("Shown is the folder as it was before")
+    assert "would both be called 'sub/new' (rename one of them" in hint
     assert str(project) in client.get("/api/project")["path"]
 
 

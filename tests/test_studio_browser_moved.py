@@ -21,6 +21,17 @@ def names(server: Server) -> list[str]:
     return [one["name"] for one in server.get("/api/project")["classes"]]
 
 
+def test_a_folder_that_cannot_be_listed_any_more_is_told(page: Any, server: Server) -> None:
+    page.locator("#video-list .video").first.wait_for()
+    first = min(server.project.glob("*.mp4"))
+    first.with_suffix(".avi").write_bytes(b"")
+    server.ops({"op": "add_class", "id": "jump", "name": "jump", "color": "#aa00ff", "key": "1"})
+    video = first.stem
+    server.ops({"op": "add_click", "id": "k1", "video": video, "time": 1.0, "class": "jump"})
+    expect(page.locator(".toast.error")).to_contain_text(f"would both be called '{video}'")
+    expect(page.locator("#video-list .video")).to_have_count(3)
+
+
 def test_an_edit_that_waits_is_stored_in_its_own_project_only(
     page: Any, server: Server, tmp_path: Path
 ) -> None:

@@ -41,7 +41,9 @@ def router(studio: Studio) -> APIRouter:
         try:
             studio.project.rescan()
         except HRProError as error:  # what was found before is still good to work on
-            return {**describe_project(studio), "hint": error.what}
+            told = f"Shown is the folder as it was before, as it cannot be listed now: {error.what}"
+            mend = f" ({error.mend})." if error.mend else "."
+            return {**describe_project(studio), "hint": told + mend}
         return describe_project(studio)
 
     @routes.get("/api/video")

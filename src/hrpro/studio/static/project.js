@@ -56,6 +56,7 @@ export function createProject({ state, api, notify }) {
     if (turn < shown) return project;
     shown = turn;
     const { videos, revision, ...rest } = project;
+    if (rest.hint && videos.length && rest.hint !== held?.hint) notify(rest.hint, { kind: "error", seconds: 60, key: "hint" });
     const classes = upToDate(state, "class", project.classes, revision);
     state.update({ videos, classes });
     if (JSON.stringify(rest) !== JSON.stringify(state.get("project"))) state.set("project", rest);

@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
 from contextlib import suppress
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +70,28 @@ def test_its_files_agree_and_lie_within_the_video(videos: Path, found: Path) -> 
         assert [value[0] for value in values] == sorted(value[0] for value in values)
         for suffix in (".srt", ".vtt"):
             assert (found / f"{id}{suffix}").read_text().count(" --> ") == len(rows)
+
+
+def test_subtitles_keep_to_the_clock_of_players_where_sound_comes_first(taught: Path, tmp_path: Path) -> None:
+    times = even_times(25, 8)
+    video = render(tmp_path / "a.mp4", times, start=2.0, tick=Fraction(1, 1000), tone=10.0)
+    assert probe(video).late == pytest.approx(2.0, abs=0.09)
+    words = ("predict", "--run", taught, "--video", video, "--out", tmp_path / "out", "--quiet")
+
+    def shifts() -> list[float]:
+        rows = list(csv.DictReader((tmp_path / "out/a.csv").read_text().splitlines()))
+        shown = re.findall(r"(\d+):(\d+):([\d.]+) --> ", (tmp_path / "out/a.vtt").read_text())
+        at = [3600 * int(h) + 60 * int(m) + float(s) for h, m, s in shown]
+        assert len(at) == len(rows) > 0
+        return [moment - float(row["start"]) for moment, row in zip(at, rows, strict=True)]
+
+    assert run(*words, "--min-score=-9") == 0
+    assert shifts() == pytest.approx([probe(video).late] * len(shifts()), abs=0.002)
+    before = len(shifts())
+    scores = sorted(d.score for d in read_detections(tmp_path / "out/a.json")["a"])
+    assert run(*words, f"--min-score={scores[len(scores) // 2]}") == 0  # written anew from .json
+    assert len(shifts()) < before
+    assert shifts() == pytest.approx([probe(video).late] * len(shifts()), abs=0.002)
 
 
 def test_python_and_features_on_disk_give_the_same(

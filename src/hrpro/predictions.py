@@ -190,7 +190,8 @@ def finish(job: PredictJob, content: str, stream: FeatureStream, tell: Tell) -> 
     """Localize in the features of the video of that content, and write all files. Raises as ``localize``."""
     made = stream.whole()  # stage 1 compares every snippet of a video with all others
     found = located(_loaded(job.model, job.device, job.print), made)
-    about = {**_about(job, content), "duration": made.duration, "remarks": list(made.remarks)}
+    facts = {"duration": made.duration, "late": stream.late, "remarks": list(made.remarks)}
+    about = {**_about(job, content), **facts}
     return _write(job, found, about, tell)
 
 
@@ -202,15 +203,15 @@ def _found_before(job: PredictJob, about: dict[str, Any]) -> tuple[Detections, d
         known = stored["external_data"]
         if any(known[key] != about[key] for key in ("hrpro", "model", "sha256")):
             return None
-        kept = {"duration": float(known["duration"]), "remarks": list(known["remarks"])}
-        return parse_detections(stored)[job.id], {**about, **kept}
+        facts = {key: float(known[key]) for key in ("duration", "late")}
+        return parse_detections(stored)[job.id], {**about, **facts, "remarks": list(known["remarks"])}
     except (DataError, KeyError, TypeError, ValueError):
         return None
 
 
 def _write(job: PredictJob, found: Detections, about: dict[str, Any], tell: Tell | None = None) -> Outcome:
     """All files, that with all detections last."""
-    shown = write_shown(job.base, job.id, found, job.min_score)
+    shown = write_shown(job.base, job.id, found, job.min_score, about["late"])
     if job.render:
         from hrpro.video.render import render
 

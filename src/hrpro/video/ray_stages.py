@@ -96,7 +96,8 @@ def _chunks(number: int, content: str, parts: Parts[M], job: M) -> Generator[pa.
             shown = np.stack(chunk.frames) if chunk.frames else NOTHING
             told = ""
             if chunk.end:
-                about = {"content": content, "duration": chunk.seen / spec.rate, "remarks": pictures.remarks}
+                seconds, late = chunk.seen / spec.rate, pictures.info.late
+                about = {"content": content, "duration": seconds, "remarks": pictures.remarks, "late": late}
                 told = json.dumps(about)
             part = chunk.seen / whole if whole else None
             yield _row(number, chunk.first, chunk.snippets, part, shown, told)
@@ -136,7 +137,7 @@ def finish(parts: Parts[M], job: M | Afar[M], told: str, chunks: Sequence[Any]) 
     try:
         about = json.loads(told)
         vectors = (vector for chunk in chunks for vector in ray.get(chunk))
-        made = FeatureStream(vectors, about["duration"], tuple(about["remarks"]))
+        made = FeatureStream(vectors, about["duration"], tuple(about["remarks"]), about["late"])
         with at_hand(job, video=parts.film) as local:
             done = parts.finish(local, about["content"], made, lambda _: None)
         return replace(done, video=name_of(job))

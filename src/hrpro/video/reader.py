@@ -33,9 +33,10 @@ class VideoInfo:
     """What a file says about its video stream, and what its first picture shows.
 
     duration: s, as claimed by the file (None: it makes no claim). start: s, time of the first picture on
-    the file's own clock. width, height: pixels as shown, after rotation, with square pixels. fps: average
-    pictures a second (None: unknown). frames: number of pictures, where the file counts them. rotation:
-    degrees clockwise, a multiple of 90, already part of width and height. mirrored: shown mirrored.
+    the file's own clock. late: s by which it comes after the file's beginning, where sound comes first.
+    width, height: pixels as shown, after rotation, with square pixels. fps: average pictures a second (None:
+    unknown). frames: number of pictures, where the file counts them. rotation: degrees clockwise, a multiple
+    of 90, already part of width and height. mirrored: shown mirrored.
     """
 
     duration: float | None
@@ -47,6 +48,7 @@ class VideoInfo:
     codec: str
     rotation: int = 0
     mirrored: bool = False
+    late: float = 0.0
 
 
 class Reader:
@@ -187,6 +189,7 @@ class Reader:
             codec=self._stream.codec_context.codec.canonical_name,
             rotation=round(degrees(atan2(b, a)) / 90) * 90 % 360,
             mirrored=a * d - b * c < 0,
+            late=max(float(self._late), 0.0),
         )
         return info, matrix
 

@@ -15,13 +15,17 @@ SUFFIXES = (".csv", ".srt", ".vtt")
 HEADER = "video,start,end,label,score"
 
 
-def write_shown(base: Path, id: str, found: Detections, min_score: float) -> list[Detection]:
+def write_shown(
+    base: Path, id: str, found: Detections, min_score: float, late: float = 0.0
+) -> list[Detection]:
     """Write ``base`` + .csv, .srt and .vtt; returns what they show.
 
-    That is the detections with a score of at least ``min_score``, by start. RunError: cannot be written.
+    That is the detections with a score of at least ``min_score``, by start. late: s by which the pictures
+    begin after the file, which a player's clock counts from, and subtitles with it. RunError: cannot be
+    written.
     """
     shown = sorted((d for d in found if d.score >= min_score), key=lambda d: (d.start, d.end, -d.score))
-    cues = [_cue(d) for d in shown]
+    cues = [_cue(d, late) for d in shown]
     for suffix, text in zip(SUFFIXES, (as_csv(id, shown), as_srt(cues), as_vtt(cues)), strict=True):
         write_text(base.with_name(base.name + suffix), text)
     return shown
@@ -36,7 +40,7 @@ def as_csv(id: str, shown: Sequence[Detection]) -> str:
     return text.getvalue()
 
 
-def _cue(detection: Detection) -> Cue:
+def _cue(detection: Detection, late: float) -> Cue:
     """A label's line breaks and other white space become spaces: a class may well be called so."""
-    cue = cue_of(detection)
-    return cue._replace(text=" ".join(cue.text.split()))
+    start, end, text = cue_of(detection)
+    return Cue(start + late, end + late, " ".join(text.split()))

@@ -32,12 +32,13 @@ class VideoFeatures:
 class FeatureStream:
     """The features of a video, a vector [D] at a time, once; so memory does not grow with its length.
 
-    duration and remarks, as of ``VideoFeatures``, are known after the last vector.
+    duration and remarks, as of ``VideoFeatures``, are known after the last vector. late: as of ``VideoInfo``.
     """
 
     vectors: Iterable[NDArray[np.float32]]
     duration: float = 0.0
     remarks: tuple[str, ...] = ()
+    late: float = 0.0
 
     def whole(self) -> VideoFeatures:
         """All of them, in memory: some 12 MB an hour of video for 512 dimensions."""
@@ -95,7 +96,7 @@ def feature_stream(
         made.duration, made.remarks = count / origin.spec.rate, tuple(pictures.remarks)
 
     with closing(counted()) as frames:
-        made = FeatureStream(checked(frames))
+        made = FeatureStream(checked(frames), late=pictures.info.late)
         yield made
 
 

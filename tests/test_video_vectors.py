@@ -12,7 +12,8 @@ import pytest
 
 pytest.importorskip("av", reason="the extra [video] is not installed")
 
-from hrpro.core.errors import RunError
+import hrpro
+from hrpro.core.errors import ConfigError, RunError
 from hrpro.data.features import FeatureFile
 from hrpro.video.extract import extract
 from hrpro.video.origin import choose
@@ -88,7 +89,14 @@ def test_all_at_once_is_the_same(videos: dict[float, Path]) -> None:
     assert (found.duration, found.remarks) == (30, made.remarks)
     assert found.features_td.dtype == np.float32
     np.testing.assert_array_equal(found.features_td, expected)
-    np.testing.assert_array_equal(FeatureStream(expected, 30).whole().features_td, expected)
+    assert found.timeline == origin.spec.timeline
+    stream = FeatureStream(expected, found.timeline, 30)
+    np.testing.assert_array_equal(stream.whole().features_td, expected)
+    named = hrpro.video_features(videos[0.5], "wide")
+    assert isinstance(named, hrpro.FeatureSequence)
+    np.testing.assert_array_equal(named.features_td, expected)
+    with pytest.raises(ConfigError, match="there is no backbone 'wid'"):
+        hrpro.video_features(videos[0.5], "wid")
 
 
 def test_leaving_early_ends_the_decoder(videos: dict[float, Path]) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from hrpro.core.timeline import Timeline
     from hrpro.data.folder import open_dataset
     from hrpro.localizer import HRPro
+    from hrpro.video.vectors import FeatureSequence, video_features
 
 __version__ = "0.1.0"
 
@@ -24,22 +25,26 @@ _HOMES = {
     "Config": "hrpro.config",
     "Detection": "hrpro.core.annotations",
     "Detections": "hrpro.core.annotations",
+    "FeatureSequence": "hrpro.video.vectors",
     "HRPro": "hrpro.localizer",
     "HRProError": "hrpro.core.errors",
     "Segment": "hrpro.core.annotations",
     "Timeline": "hrpro.core.timeline",
     "open_dataset": "hrpro.data.folder",
+    "video_features": "hrpro.video.vectors",
 }
 __all__ = [
     "Click",
     "Config",
     "Detection",
     "Detections",
+    "FeatureSequence",
     "HRPro",
     "HRProError",
     "Segment",
     "Timeline",
     "open_dataset",
+    "video_features",
 ]
 
 

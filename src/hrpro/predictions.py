@@ -27,7 +27,7 @@ from hrpro.video.sources import ANNOTATED, find_videos
 from hrpro.video.store import sha256_of
 from hrpro.video.subtitles import HEADER, SUFFIXES, write_shown
 from hrpro.video.urls import is_url
-from hrpro.video.vectors import FeatureStream, VideoFeatures, decoder, video_features
+from hrpro.video.vectors import FeatureSequence, FeatureStream, decoder, video_features
 
 ALL = "detections"
 
@@ -66,9 +66,9 @@ def localize(model: HRPro, path: str | Path, *, weights: str | Path | None = Non
     return located(model, video_features(path, origin_of(model), weights=weights))
 
 
-def located(model: HRPro, made: VideoFeatures) -> Detections:
+def located(model: HRPro, made: FeatureSequence) -> Detections:
     """What is found in a video, in seconds within it, best first, from its features."""
-    found = model.predict(made.features_td, origin_of(model).spec.timeline)
+    found = model.predict(made.features_td, made.timeline)
     inside = found.moved(lambda times: np.clip(times, 0, made.duration))
     return inside[inside.segments[:, 1] > inside.segments[:, 0]]
 

@@ -29,7 +29,7 @@ from hrpro.report.page import plotly_script
 from hrpro.report.write import write_report
 from hrpro.report_data import Material, of_dataset, of_videos, subject_of
 from hrpro.runs import check_features, check_writable, pick_device
-from hrpro.video.vectors import VideoFeatures
+from hrpro.video.vectors import FeatureSequence
 
 
 def report(
@@ -146,7 +146,7 @@ def _result(
 def _detections(model: HRPro, item: Recording, features_td: np.ndarray, inside: bool) -> Detections:
     """As ``predict`` gives them: of a video file within it, of a dataset's features on their grid."""
     if inside:
-        return located(model, VideoFeatures(features_td, item.seconds, ()))
+        return located(model, FeatureSequence(features_td, item.timeline, item.seconds))
     return model.predict(features_td, item.timeline)
 
 

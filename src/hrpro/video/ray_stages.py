@@ -137,7 +137,8 @@ def finish(parts: Parts[M], job: M | Afar[M], told: str, chunks: Sequence[Any]) 
     try:
         about = json.loads(told)
         vectors = (vector for chunk in chunks for vector in ray.get(chunk))
-        made = FeatureStream(vectors, about["duration"], tuple(about["remarks"]), about["late"])
+        facts = about["duration"], tuple(about["remarks"]), about["late"]
+        made = FeatureStream(vectors, parts.origin.spec.timeline, *facts)
         with at_hand(job, video=parts.film) as local:
             done = parts.finish(local, about["content"], made, lambda _: None)
         return replace(done, video=name_of(job))

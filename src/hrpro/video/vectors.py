@@ -13,41 +13,48 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrpro.core.errors import ConfigError, NonFiniteError
+from hrpro.core.timeline import Timeline
 from hrpro.video.jobs import Tell
-from hrpro.video.origin import Origin, rebuild
+from hrpro.video.origin import Origin, choose, rebuild
 
 _TELL_EVERY = 0.2  # s
 
 
-@dataclass(frozen=True)
-class VideoFeatures:
-    """features [T, D]; duration: s that the pictures cover; remarks: what was wrong with the file."""
+@dataclass(frozen=True, eq=False)
+class FeatureSequence:
+    """The features of a video: a row [D] of ``features_td`` for each snippet of ``timeline``, in order.
+
+    duration: s that the pictures cover, from the first one on; remarks: what was wrong with the file.
+    """
 
     features_td: NDArray[np.float32]
+    timeline: Timeline
     duration: float
-    remarks: tuple[str, ...]
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass
 class FeatureStream:
     """The features of a video, a vector [D] at a time, once; so memory does not grow with its length.
 
-    duration and remarks, as of ``VideoFeatures``, are known after the last vector. late: as of ``VideoInfo``.
+    duration and remarks, as of ``FeatureSequence``, are known after the last vector; late: as of
+    ``VideoInfo``.
     """
 
     vectors: Iterable[NDArray[np.float32]]
+    timeline: Timeline
     duration: float = 0.0
     remarks: tuple[str, ...] = ()
     late: float = 0.0
 
-    def whole(self) -> VideoFeatures:
+    def whole(self) -> FeatureSequence:
         """All of them, in memory: some 12 MB an hour of video for 512 dimensions."""
         held, dimension = bytearray(), 0  # grows in place, where a list would have to be copied in the end
         for vector in self.vectors:
             held += vector.tobytes()
             dimension = len(vector)
         features_td = np.frombuffer(held, np.float32).reshape(-1, dimension)
-        return VideoFeatures(features_td, self.duration, self.remarks)
+        return FeatureSequence(features_td, self.timeline, self.duration, self.remarks)
 
 
 @contextmanager
@@ -96,12 +103,23 @@ def feature_stream(
         made.duration, made.remarks = count / origin.spec.rate, tuple(pictures.remarks)
 
     with closing(counted()) as frames:
-        made = FeatureStream(checked(frames), late=pictures.info.late)
+        made = FeatureStream(checked(frames), origin.spec.timeline, late=pictures.info.late)
         yield made
 
 
-def video_features(path: str | Path, origin: Origin, *, weights: str | Path | None = None) -> VideoFeatures:
-    """The features of a video, in memory. Raises as ``feature_stream``, and its reading."""
+def video_features(
+    path: str | Path,
+    backbone: str | Origin = "classic",
+    *,
+    weights: str | Path | None = None,
+    **options: Any,
+) -> FeatureSequence:
+    """The features of a video, in memory.
+
+    backbone: a name of ``hrpro extract --backbone``, with its ``weights`` and ``options``, or an origin that
+    features tell. Raises as ``feature_stream``, and its reading.
+    """
+    origin = choose(backbone, weights, options) if isinstance(backbone, str) else backbone
     with feature_stream(path, origin, weights=weights) as made:
         return made.whole()
 

@@ -38,6 +38,20 @@ def test_help_is_there_for_every_verb(capsys: pytest.CaptureFixture[str]) -> Non
         assert preset.stem in text
 
 
+def test_an_option_without_content_is_told(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for words in (
+        ("extract", data, "--out="),
+        ("train", "--data", data, "--run", ""),
+        ("predict", "--run", "r", "--video", "v", "--out", ""),
+    ):
+        assert run(*words) == 2
+        assert re.fullmatch(r"hrpro: --(out|run): is empty\n", capsys.readouterr().err)
+    assert not list(tmp_path.iterdir())
+
+
 def test_without_a_word_it_shows_its_verbs(capsys: pytest.CaptureFixture[str]) -> None:
     assert command_help("", capsys) == command_help("--help", capsys)
 

@@ -101,7 +101,8 @@ def test_same_stems_are_told_apart_by_folder_or_refused(tmp_path: Path) -> None:
 def test_a_list_is_read_from_where_it_lies(tmp_path: Path) -> None:
     touch(tmp_path, "here/list.txt", "here/a.mp4", "here/below/b.raw", "there/c.mp4")
     path = tmp_path / "here/list.txt"
-    path.write_text(f"\ufeffa.mp4\r\n\n below/b.raw \n../there/c.mp4\n{tmp_path}/here/missing.mp4\na.mp4\n")
+    lines = ("\ufeffa.mp4\r", "", " below/b.raw ", "# of the year before", "../there/c.mp4", "a.mp4", "")
+    path.write_text("\n".join([*lines, f"{tmp_path}/here/missing.mp4"]))
     found = ids(path)
     assert list(found) == ["a", "below/b", "c", "missing"]
     assert found["c"] == tmp_path / "there/c.mp4"
@@ -114,6 +115,13 @@ def test_a_list_is_read_from_where_it_lies(tmp_path: Path) -> None:
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(DataError, match="the list cannot be read"):
         find_videos(path)
+
+
+def test_a_list_may_begin_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    touch(tmp_path, "lists/list.txt", "home/a.mp4")
+    (tmp_path / "lists/list.txt").write_text("~/a.mp4\n")
+    assert ids(tmp_path / "lists/list.txt") == {"a": tmp_path / "home/a.mp4"}
 
 
 def test_a_list_in_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -83,6 +83,7 @@ class _Help(DefaultHelpFormatter, argparse.RawDescriptionHelpFormatter):
     """Shows types and defaults of settings, and keeps the lines of a description."""
 
 
+_MAY_BE_EMPTY = ("exclude", "drop_labels")  # lists
 _STRICT: dict[str, Any] = {
     "allow_abbrev": False,
     "exit_on_error": False,
@@ -120,6 +121,9 @@ def parse(words: list[str]) -> tuple[str, dict[str, Any]]:
         given = parser.parse_args(rest, defaults=False)
     except argparse.ArgumentError as error:
         raise _clear(error, owners.get(words[0], parser), words[0]) from None
+    for name, value in given[given.verb].items():
+        if value == "" and name not in _MAY_BE_EMPTY:  # as a script's variable that was never set
+            raise ConfigError("is empty", where=f"--{name.replace('_', '-')}")
     return given.verb, given[given.verb].as_dict() | ({"settings": vars(texts)} if vars(texts) else {})
 
 

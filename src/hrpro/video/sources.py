@@ -41,7 +41,8 @@ class Source:
 
 
 def find_videos(where: str | Path, *, may_be_empty: bool = False, links: bool = True) -> list[Source]:
-    """The videos of a file, a folder with all below it, or a list (.txt, a path a line), sorted by id.
+    """The videos of a file, a folder with all below it, or a list (.txt, a path a line, # before a remark),
+    sorted by id.
 
     In a folder, files are known by their endings, and hidden ones left out; folders that it links to are
     looked into if ``links``. Files that a list names need not
@@ -82,7 +83,7 @@ def _local(where: Path, links: bool) -> tuple[str, list[Path | Remote]]:
         raise DataError(f"the list cannot be read: {error}", where=where) from error
     # normpath, not resolve: a link keeps its own name.
     lines = [
-        Remote(line) if is_url(line) else Path(os.path.normpath(where.parent / line))
+        Remote(line) if is_url(line) else Path(os.path.normpath(where.parent / Path(line).expanduser()))
         for line in _lines(content, where)
     ]
     return str(where.parent), lines
@@ -152,7 +153,7 @@ def _lines(content: bytes, where: str | Path) -> list[str]:
         lines = content.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise DataError(f"the list cannot be read: {error}", where=where) from error
-    lines = [line.strip() for line in lines if line.strip()]
+    lines = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
     if not lines:
         raise DataError("the list is empty", where=where, mend="write the path of a video on each line")
     return lines

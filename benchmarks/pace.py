@@ -4,7 +4,7 @@
     python benchmarks/pace.py --data ucf_untrimmed --finer 4 --paces 1 2 3 4 --folds 2
 
 --finer gives the recordings that many times as many snippets first, interpolated, as a finer stride would.
-One network and the settings that follow from the data otherwise; near-centre clicks.
+One network and the settings that follow from the data otherwise; near-centre clicks, or those of --points.
 """
 
 from __future__ import annotations
@@ -30,13 +30,14 @@ def main() -> None:
     parser.add_argument("--finer", type=int, default=1, metavar="F")
     parser.add_argument("--paces", type=int, nargs="+", default=[1, 2, 3], metavar="K")
     parser.add_argument("--folds", type=int, default=3, metavar="N", help="of the three, the first N")
+    parser.add_argument("--points", default=CLICKS[0], help="click table")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     dataset = open_dataset(Path(args.data) if Path(args.data).is_dir() else SHARED / args.data)
     rows = {f"pace {k}": {"pace": k, "stages": 1, "snippet.members": 1} for k in args.paces}
     found: dict[str, list[float]] = {row: [] for row in rows}
     with tempfile.TemporaryDirectory() as scratch:
-        for number, (kept, held) in enumerate(splits(dataset, CLICKS[0], 3)):
+        for number, (kept, held) in enumerate(splits(dataset, args.points, 3)):
             if number == args.folds:
                 break
             fine = [

@@ -1,11 +1,12 @@
-"""A run's folder: config.yaml, checkpoints/ and logs/ from training, model/ when done; and its detections."""
+"""A run's folder: config.yaml, checkpoints/ and logs/ from training, model/ when done, doubted_clicks.csv if
+there are such; and its detections."""
 
 from __future__ import annotations
 
 import errno
 import tempfile
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,13 @@ from rich.progress import track
 
 import hrpro
 from hrpro.config import Config
-from hrpro.core.annotations import Detections
+from hrpro.core.annotations import Click, Detections
 from hrpro.core.errors import ConfigError, DataError, RunError, naming
 from hrpro.core.timeline import Timeline
 from hrpro.data.folder import open_dataset
 from hrpro.data.formats.activitynet import write_detections
 from hrpro.data.formats.jsonfile import write_atomic
+from hrpro.data.formats.tables import plain, write_table
 from hrpro.data.supervised import SupervisedSet
 from hrpro.data.training_set import Recording, TrainingSet
 from hrpro.localizer import HRPro
@@ -31,7 +33,7 @@ from hrpro.training.checkpoint import differences
 from hrpro.training.devices import is_first
 from hrpro.video.store import common_origin
 
-SETTINGS = "config.yaml"
+SETTINGS, DOUBTED = "config.yaml", "doubted_clicks.csv"
 
 
 def run_settings(run: Path) -> Config | None:
@@ -64,8 +66,16 @@ def train_run(
             raise RunError(f"the run's folder cannot be written: {why}", where=run) from error
     model = HRPro(config).fit(training_set, run_dir=run, resume=resume, progress=progress, on_row=on_row)
     if first:
+        _tell_doubted(run / DOUBTED, getattr(model.snippet, "doubted", {}))
         model.save(run / FOLDER)
     return model
+
+
+def _tell_doubted(path: Path, doubted: Mapping[str, Sequence[Click]]) -> None:
+    """A click table of those not believed, if there are any; a label's line breaks become spaces."""
+    if doubted:
+        rows = [[id, plain(c.time), " ".join(c.label.split())] for id in doubted for c in doubted[id]]
+        write_atomic(path, write_table([["video_id", "timestamp", "label"], *rows], "a table of clicks"))
 
 
 def check_free(run: Path, resume: bool) -> None:

@@ -17,8 +17,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hrpro.core.annotations import Click
 from hrpro.data.training_set import TrainingSet
 from hrpro.proposals.scores import SnippetScores
+from hrpro.snippet.belief import doubted, without
 from hrpro.snippet.config import SnippetConfig
 from hrpro.snippet.exemplars import NAMES, Exemplars, clicked_activation
 from hrpro.snippet.length import typical_length
@@ -30,7 +32,8 @@ OnRow = Callable[[Any], None]
 class SnippetEnsemble:
     """Stage 1 as the localizer uses it: ``config.members`` networks, each a ``SnippetStage``, and exemplars.
 
-    ``exemplars`` is None without training, and where ``config.exemplar_weight`` is 0.
+    ``exemplars`` is None without training, and where ``config.exemplar_weight`` is 0. ``doubted``: clicks by
+    recording that all but the first member were taught without; known after ``fit`` alone.
     """
 
     def __init__(self, classes: Sequence[str], dimension: int, config: SnippetConfig) -> None:
@@ -39,6 +42,7 @@ class SnippetEnsemble:
             SnippetStage(classes, dimension, own) for own in _each(config)
         )
         self.exemplars: Exemplars | None = None
+        self.doubted: dict[str, tuple[Click, ...]] = {}
 
     @classmethod
     def fit(
@@ -50,7 +54,7 @@ class SnippetEnsemble:
         the number of their ``member``, from 0 on.
         """
         ensemble = cls.__new__(cls)
-        ensemble.config, ensemble.exemplars = config, None
+        ensemble.config, ensemble.exemplars, ensemble.doubted = config, None, {}
         ensemble.members = tuple[SnippetStage, ...]()
         names = ["snippet"] if config.members == 1 else [f"snippet-{m + 1}" for m in range(config.members)]
         kernel = config.kernel
@@ -62,6 +66,9 @@ class SnippetEnsemble:
                 training_set, replace(own, kernel=kernel), name=name, **kept, on_row=told
             )
             ensemble.members += (taught,)
+            if member == 0 and config.members > 1 and config.belief:
+                ensemble.doubted = doubted(ensemble, training_set, config.belief)
+                training_set = without(training_set, ensemble.doubted)
         if config.exemplar_weight:
             network = ensemble.members[0].network
             ensemble.exemplars = Exemplars.fit(

@@ -77,7 +77,7 @@ def main(
 
     from hrpro.data.folder import open_dataset
     from hrpro.model_folder import FOLDER
-    from hrpro.runs import SETTINGS, check_free, run_settings, train_run
+    from hrpro.runs import DOUBTED, SETTINGS, check_free, run_settings, train_run
     from hrpro.settings import build, choose
     from hrpro.training.devices import is_first
     from hrpro.trust import told as told_of_stage_two
@@ -120,6 +120,8 @@ def main(
         taught = dataset.supervised_set(points, split or "train")
     model = train_run(taught, folder, chosen, resume=resume, progress=not quiet)
     if show:
+        if doubts := sum(map(len, getattr(model.snippet, "doubted", {}).values())):
+            print(f"{doubts} clicks were not believed, and may be astray: {folder / DOUBTED}")
         if judged := told_of_stage_two(model.weighed):
             print(judged)
         print(f"model in {folder / FOLDER}")

@@ -1,0 +1,54 @@
+"""Clicks that a network does not believe, though it was taught them (ours): most of those are astray.
+
+What many clicks agree on is learned first, and what one click says against its surroundings hardly at all. So
+a click of low P under the network that learned from it, beside what clicks have there otherwise, is doubted,
+and the networks after that do without it.
+``docs/findings.md`` holds the measurements.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from statistics import median
+
+from hrpro.core.annotations import Click
+from hrpro.data.training_set import TrainingSet
+from hrpro.methods import Scorer
+
+MOST = 0.1
+"""Share of all clicks that is doubted at most, those of lowest P."""
+
+
+def doubted(snippet: Scorer, training_set: TrainingSet, belief: float) -> dict[str, tuple[Click, ...]]:
+    """By recording, the clicks whose P is below ``belief`` times the median of all; others are left out.
+
+    The last click of a recording or of a class stays: better one that may be wrong than none.
+    """
+    judged: list[tuple[float, str, Click]] = []
+    for item in training_set.recordings:
+        if clicks := training_set.clicks[item.id]:
+            activation_tc = snippet.scores(item.features.read_float32()).activation_tc
+            at = item.timeline.index([click.time for click in clicks], len(activation_tc))
+            labels = [training_set.classes.index(click.label) for click in clicks]
+            judged += zip(activation_tc[at, labels].tolist(), [item.id] * len(clicks), clicks, strict=True)
+    least = belief * median(value for value, _, _ in judged) if judged else 0.0
+    videos = Counter(id for _, id, _ in judged)
+    classes = Counter(click.label for _, _, click in judged)
+    found: dict[str, tuple[Click, ...]] = {}
+    for value, id, click in sorted(judged, key=lambda entry: entry[0])[: int(MOST * len(judged))]:
+        if value < least and videos[id] > 1 and classes[click.label] > 1:
+            videos[id] -= 1
+            classes[click.label] -= 1
+            found[id] = (*found.get(id, ()), click)
+    return found
+
+
+def without(training_set: TrainingSet, doubts: Mapping[str, tuple[Click, ...]]) -> TrainingSet:
+    """The training set as if these had never been clicked; of two alike, both are gone."""
+    clicks = {
+        id: tuple(click for click in each if click not in doubts.get(id, ()))
+        for id, each in training_set.clicks.items()
+    }
+    return replace(training_set, clicks=clicks)

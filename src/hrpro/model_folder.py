@@ -6,6 +6,8 @@ import hashlib
 from pathlib import Path
 
 FOLDER, DESCRIPTION = "model", "model.json"
+DOUBTED = "doubted_clicks.csv"
+"""Beside the model: the clicks that its training did not believe, if there were any."""
 
 
 def model_folder(path: Path) -> Path:

@@ -27,13 +27,13 @@ from hrpro.data.formats.tables import plain, write_table
 from hrpro.data.supervised import SupervisedSet
 from hrpro.data.training_set import Recording, TrainingSet
 from hrpro.localizer import HRPro
-from hrpro.model_folder import FOLDER, is_trained
+from hrpro.model_folder import DOUBTED, FOLDER, is_trained
 from hrpro.settings import build, read_layer
 from hrpro.training.checkpoint import differences
 from hrpro.training.devices import is_first
 from hrpro.video.store import common_origin
 
-SETTINGS, DOUBTED = "config.yaml", "doubted_clicks.csv"
+SETTINGS = "config.yaml"
 
 
 def run_settings(run: Path) -> Config | None:

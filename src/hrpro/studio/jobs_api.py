@@ -14,7 +14,7 @@ from hrpro.studio.jobs import Jobs
 from hrpro.studio.paths import Listing
 from hrpro.studio.project import Project
 from hrpro.studio.review import counts_of
-from hrpro.studio.runs_of import latest, new_run, run_of, runs
+from hrpro.studio.runs_of import doubted_by, latest, new_run, run_of, runs
 from hrpro.studio.spec import FEATURES, Spec, write_clicks
 from hrpro.studio.state import Studio
 from hrpro.video.store import SUFFIX
@@ -175,6 +175,7 @@ def _project_facts(studio: Studio) -> dict[str, Any]:
             "state": "done" if run.finished else states.get(run.id, "stopped"),
             "classes": list(run.classes),
             "finished": run.finished,
+            "doubted": doubted_by(run, studio.project) if run is found[-1] else [],
         }
         for run in found
     ]

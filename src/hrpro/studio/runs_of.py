@@ -9,13 +9,17 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from hrpro.model_folder import is_trained
+from hrpro.core.errors import DataError, HRProError
+from hrpro.data.clicks import read_clicks
+from hrpro.model_folder import DOUBTED, is_trained
 from hrpro.studio.project import Project
 from hrpro.studio.recordings import described, learned
 from hrpro.studio.spec import OPENED, RUNS, run_folder, trained_folder
 from hrpro.video.whole import write_text
 
 ABOUT = "run.json"
+MOST_DOUBTED = 100
+"""Clicks that are told of a run; more nobody looks at."""
 _LOOKED = "looked"  # empty; there once the run has looked through all it was to look through
 
 
@@ -102,6 +106,19 @@ def names_of(run: Run, classes: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """What the class of each label of the run is called today; those that have been deleted are left out."""
     names = {item["id"]: item["name"] for item in classes}
     return {label: names[id] for label, id in class_ids(run, classes).items() if id is not None}
+
+
+def doubted_by(run: Run, project: Project) -> list[dict[str, Any]]:
+    """The clicks that a training found hard to believe: video, time in s, label; [] where it names none."""
+    path = trained_folder(project.root, project.own, run.id) / DOUBTED
+    if not path.is_file():
+        return []
+    faults: list[HRProError] = []
+    try:
+        rows = read_clicks(path, lambda _: None, faults.append)
+    except DataError:
+        return []
+    return [{"video": row.video, "time": row.time, "label": row.label} for row in rows[:MOST_DOUBTED]]
 
 
 def _classes(folder: Path) -> dict[str, str]:

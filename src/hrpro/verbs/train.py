@@ -76,8 +76,8 @@ def main(
     import yaml
 
     from hrpro.data.folder import open_dataset
-    from hrpro.model_folder import FOLDER
-    from hrpro.runs import DOUBTED, SETTINGS, check_free, run_settings, train_run
+    from hrpro.model_folder import DOUBTED, FOLDER
+    from hrpro.runs import SETTINGS, check_free, run_settings, train_run
     from hrpro.settings import build, choose
     from hrpro.training.devices import is_first
     from hrpro.trust import told as told_of_stage_two

@@ -1,4 +1,5 @@
 /** The trainings so far, newest first: look at one's predictions, or predict anew with it. */
+import { spokenTime } from "./clock.js";
 import { h } from "./dom.js";
 
 /** @param {HTMLElement} root */
@@ -32,7 +33,18 @@ export function mountRuns(root, ctx) {
             h("button", { type: "button", class: "button", disabled: busy, "aria-label": `Predict again with run ${run.id}`, onclick: () => predict(run) }, "Predict"),
           ])
         : h("span", { class: "badge warn" }, run.state),
+      run.doubted?.length ? doubts(run.doubted) : null,
     );
+  }
+
+  /** Clicks that the training found hard to believe: mostly slips, to be looked at and moved, relabelled or deleted. */
+  function doubts(clicks) {
+    const name = (id) => state.get("videos").find((one) => one.id === id)?.name ?? id;
+    const look = (one) => ctx.open(one.video, { time: one.time }).then(() => ctx.showTab("click"));
+    const row = (one) =>
+      h("li", {}, h("button", { type: "button", class: "link", onclick: () => look(one) }, `${one.label} at ${spokenTime(one.time)}, ${name(one.video)}`));
+    const words = clicks.length === 1 ? "1 click looks like a slip" : `${clicks.length} clicks look like slips`;
+    return h("details", { class: "fold run-doubts" }, h("summary", {}, words), h("ul", {}, clicks.map(row)));
   }
 
   async function predict(run) {

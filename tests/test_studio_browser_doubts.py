@@ -29,7 +29,7 @@ def test_a_doubted_click_is_told_and_shown(open_page: Callable[..., Any], traine
         assert told == [{"video": videos[-1], "time": click["time"], "label": label}]
         page = open_page(trained.url)
         page.get_by_role("tab", name="Train").click()
-        page.get_by_text("1 click looks like a slip").click()
+        page.get_by_text("1 click may be a slip").click()
         page.get_by_role("button", name=f"{label} at").click()
         expect(page.get_by_role("tab", name="Click")).to_have_attribute("aria-selected", "true")
         until(page, "(id) => location.hash.includes(encodeURIComponent(id))", videos[-1])

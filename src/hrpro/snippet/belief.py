@@ -1,4 +1,4 @@
-"""Clicks that a network does not believe, though it was taught them (ours): most of those are astray.
+"""Clicks that a network does not believe, though it was taught them (ours): many of those are astray.
 
 What many clicks agree on is learned first, and what one click says against its surroundings hardly at all. So
 a click of low P under the network that learned from it, beside what clicks have there otherwise, is doubted,

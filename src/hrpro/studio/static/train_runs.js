@@ -37,13 +37,13 @@ export function mountRuns(root, ctx) {
     );
   }
 
-  /** Clicks that the training found hard to believe: mostly slips, to be looked at and moved, relabelled or deleted. */
+  /** Clicks that the training found hard to believe: slips among them are to be moved, relabelled or deleted. */
   function doubts(clicks) {
     const name = (id) => state.get("videos").find((one) => one.id === id)?.name ?? id;
     const look = (one) => ctx.open(one.video, { time: one.time }).then(() => ctx.showTab("click"));
     const row = (one) =>
       h("li", {}, h("button", { type: "button", class: "link", onclick: () => look(one) }, `${one.label} at ${spokenTime(one.time)}, ${name(one.video)}`));
-    const words = clicks.length === 1 ? "1 click looks like a slip" : `${clicks.length} clicks look like slips`;
+    const words = clicks.length === 1 ? "1 click may be a slip" : `${clicks.length} clicks may be slips`;
     return h("details", { class: "fold run-doubts" }, h("summary", {}, words), h("ul", {}, clicks.map(row)));
   }
 

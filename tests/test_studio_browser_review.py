@@ -249,6 +249,7 @@ def test_an_action_that_no_prediction_shows_is_marked_by_hand(page: Any, trained
         page.keyboard.press("Enter")
         page.keyboard.press("Escape")  # leaves the field
 
+    page.get_by_text("Missed one?").click()
     page.get_by_label("Class of the missed action").select_option(label["id"])
     page.keyboard.press("Escape")
     page.locator("#stage").focus()

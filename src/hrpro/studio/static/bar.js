@@ -72,7 +72,7 @@ function showExport(ctx) {
   const runs = (ctx.state.get("project")?.runs ?? []).filter((run) => run.state === "done").reverse();
   const what = h(
     "select",
-    { "aria-label": "What to export", onchange: () => say() },
+    { class: "export-what", "aria-label": "What to export", onchange: () => say() },
     h("option", { value: "" }, "Clicks and verified segments"),
     runs.map((run) => h("option", { value: run.id }, `What run ${run.id} found`)),
   );

@@ -27,7 +27,7 @@ export function mountReview(root, ctx) {
   const tools = h("div", { class: "review-tools" }, sort, which, checks);
   const bulk = h("section", { class: "review-bulk", "aria-label": "Accept the certain ones" });
   const gap = h("section", { class: "review-missed", "aria-label": "A missed action" });
-  root.replaceChildren(h("div", { class: "review-head" }, left, meter, tools), card.element, list.element, gap, bulk);
+  root.replaceChildren(h("div", { class: "review-head" }, left, meter, tools), card.element, list.element, h("div", { class: "review-folds" }, bulk, gap));
   mountBulk(bulk, ctx, queue);
   const missed = mountMissed(gap, ctx);
   let opening = null; // the prediction whose video is on its way

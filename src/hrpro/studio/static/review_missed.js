@@ -13,7 +13,8 @@ export function mountMissed(root, ctx) {
   const button = h("button", { type: "button", class: "button", onclick: mark });
   const cancel = h("button", { type: "button", class: "link", onclick: () => begin(null) }, "Cancel");
   const words = h("p", { class: "muted", role: "status" });
-  root.replaceChildren(h("h3", {}, "An action was missed?"), h("div", { class: "missed-tools" }, which, button, cancel), words);
+  const fold = h("details", { class: "fold" }, h("summary", {}, "Missed one?"), h("div", { class: "missed-tools" }, which, button, cancel), words);
+  root.replaceChildren(fold);
   let start = null; // {video, time}
 
   state.on(["classes", "activeClass"], fill);
@@ -32,6 +33,7 @@ export function mountMissed(root, ctx) {
     start = at;
     button.replaceChildren(h("kbd", { "aria-hidden": "true" }, "M"), at ? "Ends here" : "Starts here");
     cancel.hidden = !at;
+    if (at) requestAnimationFrame(() => fold.scrollIntoView({ block: "nearest" }));
     words.textContent = at ? `From ${spokenTime(at.time)} on: go to where it ends.` : "";
   }
 
@@ -39,6 +41,7 @@ export function mountMissed(root, ctx) {
     const video = state.get("video");
     const time = state.get("playhead");
     if (!video || !which.value) return;
+    fold.open = true;
     if (!start) return begin({ video, time });
     const [first, last] = [Math.min(start.time, time), Math.max(start.time, time)];
     if (last - first < SHORTEST) return notify("It must end after it starts: go to where it ends first.", { kind: "error", key: "review" });

@@ -46,9 +46,10 @@ def test_an_option_without_content_is_told(
         ("extract", data, "--out="),
         ("train", "--data", data, "--run", ""),
         ("predict", "--run", "r", "--video", "v", "--out", ""),
+        ("convert", "", "out.csv"),
     ):
         assert run(*words) == 2
-        assert re.fullmatch(r"hrpro: --(out|run): is empty\n", capsys.readouterr().err)
+        assert re.fullmatch(r"hrpro: (--out|--run|SRC): is empty\n", capsys.readouterr().err)
     assert not list(tmp_path.iterdir())
 
 

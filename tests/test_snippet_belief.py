@@ -1,4 +1,4 @@
-"""Clicks that are not believed: few, the least likely ones, never the last of a kind; and what follows."""
+"""Clicks that are not believed: few, the least likely ones, never a recording's last; and what follows."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def training_set(tmp_path: Path) -> TrainingSet:
     return by_hand(tmp_path, dict.fromkeys("ab", (LENGTH, EVERY)))
 
 
-def test_a_click_is_doubted_below_its_share_of_the_median(training_set: TrainingSet) -> None:
+def test_a_click_is_doubted_below_its_share_of_its_class_s_median(training_set: TrainingSet) -> None:
     assert doubted(believing(t25=0.47), training_set, 0.6) == {"a": (at(25, "jump"),), "b": (at(25, "jump"),)}
     assert doubted(believing(t25=0.49), training_set, 0.6) == {}
     assert doubted(believing(0.4, t25=0.25), training_set, 0.6) == {}  # a network that is unsure of all
@@ -65,13 +65,20 @@ def test_no_more_than_a_tenth_and_of_those_the_lowest(training_set: TrainingSet)
     assert found == {"a": (at(25, "jump"),), "b": (at(25, "jump"),)}
 
 
-def test_the_last_click_of_a_recording_or_a_class_stays(tmp_path: Path) -> None:
+def test_a_recording_keeps_a_click(tmp_path: Path) -> None:
     clicks = {"a": EVERY, "b": [(5, "jump")], "c": EVERY}
-    several = by_hand(tmp_path / "several", {id: (LENGTH, each) for id, each in clicks.items()})
-    assert doubted(believing(t5=0.1), several, 0.6) == {"a": (at(5, "jump"),)}  # of c there is no room for it
-    only = [(t, label) for t, label in EVERY if label == "jump" or t == 15]
-    one = by_hand(tmp_path / "one", {"a": (LENGTH, only), "b": (LENGTH, [e for e in only if e[0] != 15])})
-    assert doubted(believing(t15=0.1), one, 0.6) == {}
+    several = by_hand(tmp_path, {id: (LENGTH, each) for id, each in clicks.items()})
+    assert doubted(believing(t5=0.1), several, 0.6) == {"a": (at(5, "jump"),)}  # c's has no room in the tenth
+    two = by_hand(tmp_path, {"a": (LENGTH, EVERY), "b": (LENGTH, [(5, "jump")])})
+    assert doubted(believing(t5=0.1), two.subset(["b"]), 0.6) == {}
+    assert "b" not in doubted(believing(t5=0.1), two, 0.6)
+
+
+def test_a_class_that_is_hardly_learned_keeps_its_clicks(training_set: TrainingSet) -> None:
+    rare = {f"t{t}": 0.2 for t, label in EVERY if label == "run"}
+    assert doubted(believing(**rare), training_set, 0.6) == {}
+    one = at(15, "run")
+    assert doubted(believing(**{**rare, "t15": 0.1}), training_set, 0.6) == {"a": (one,), "b": (one,)}
 
 
 def test_a_set_without_them_is_as_if_they_had_not_been_clicked(training_set: TrainingSet) -> None:

@@ -123,15 +123,20 @@ def parse(words: list[str]) -> tuple[str, dict[str, Any]]:
         raise _clear(error, owners.get(words[0], parser), words[0]) from None
     for name, value in given[given.verb].items():
         if value == "" and name not in _MAY_BE_EMPTY:  # as a script's variable that was never set
-            raise ConfigError("is empty", where=f"--{name.replace('_', '-')}")
+            raise ConfigError("is empty", where=_typed(owners[given.verb], name))
     return given.verb, given[given.verb].as_dict() | ({"settings": vars(texts)} if vars(texts) else {})
+
+
+def _typed(own: ArgumentParser, name: str) -> str:
+    """An option as it is typed, what goes without one by what the help calls it."""
+    bare = {action.dest: str(action.metavar) for action in own._actions if not action.option_strings}
+    return bare.get(name) or f"--{name.replace('_', '-')}"
 
 
 def _clear(error: argparse.ArgumentError, own: ArgumentParser, verb: str) -> ConfigError:
     """jsonargparse's words of a fault in ours: options as they are typed, and how to mend it."""
     theirs = rf'\b{re.escape(verb)}\.(\w+)|Parser key "(\w+)"'
-    bare = {action.dest: str(action.metavar) for action in own._actions if not action.option_strings}
-    known = {name: bare.get(name) or f"--{name.replace('_', '-')}" for name in re.findall(r"\w+", str(error))}
+    known = {name: _typed(own, name) for name in re.findall(r"\w+", str(error))}
     fault = re.sub(theirs, lambda key: known[key[1] or key[2]], str(error))
     word = fault.removeprefix("unrecognized arguments: ").partition(" ")[0].partition("=")[0]
     unknown = fault.startswith("unrecognized")

@@ -1,14 +1,14 @@
 """Clicks that a network does not believe, though it was taught them (ours): many of those are astray.
 
 What many clicks agree on is learned first, and what one click says against its surroundings hardly at all. So
-a click of low P under the network that learned from it, beside what clicks have there otherwise, is doubted,
-and the networks after that do without it.
+a click of low P under the network that learned from it, beside the other clicks of its class, is doubted, and
+the networks after that do without it.
 ``docs/findings.md`` holds the measurements.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
 from statistics import median
@@ -18,13 +18,14 @@ from hrpro.data.training_set import TrainingSet
 from hrpro.methods import Scorer
 
 MOST = 0.1
-"""Share of all clicks that is doubted at most, those of lowest P."""
+"""Share of all clicks that is doubted at most."""
 
 
 def doubted(snippet: Scorer, training_set: TrainingSet, belief: float) -> dict[str, tuple[Click, ...]]:
-    """By recording, the clicks whose P is below ``belief`` times the median of all; others are left out.
+    """By recording, the clicks whose P is below ``belief`` times the median of their class's clicks.
 
-    The last click of a recording or of a class stays: better one that may be wrong than none.
+    So a class that is hard, or rare and hardly learned yet, keeps its clicks. A recording keeps one, for
+    without any all of it would count as background.
     """
     judged: list[tuple[float, str, Click]] = []
     for item in training_set.recordings:
@@ -33,14 +34,16 @@ def doubted(snippet: Scorer, training_set: TrainingSet, belief: float) -> dict[s
             at = item.timeline.index([click.time for click in clicks], len(activation_tc))
             labels = [training_set.classes.index(click.label) for click in clicks]
             judged += zip(activation_tc[at, labels].tolist(), [item.id] * len(clicks), clicks, strict=True)
-    least = belief * median(value for value, _, _ in judged) if judged else 0.0
-    videos = Counter(id for _, id, _ in judged)
-    classes = Counter(click.label for _, _, click in judged)
+    of_class: dict[str, list[float]] = defaultdict(list)
+    for value, _, click in judged:
+        of_class[click.label].append(value)
+    least = {label: belief * median(values) for label, values in of_class.items()}
+    ranked = sorted(judged, key=lambda entry: entry[0] - least[entry[2].label])
+    left = Counter(id for _, id, _ in judged)
     found: dict[str, tuple[Click, ...]] = {}
-    for value, id, click in sorted(judged, key=lambda entry: entry[0])[: int(MOST * len(judged))]:
-        if value < least and videos[id] > 1 and classes[click.label] > 1:
-            videos[id] -= 1
-            classes[click.label] -= 1
+    for value, id, click in ranked[: int(MOST * len(judged))]:
+        if value < least[click.label] and left[id] > 1:
+            left[id] -= 1
             found[id] = (*found.get(id, ()), click)
     return found
 

@@ -71,21 +71,16 @@ def run_to_export(project: Project, id: str) -> Run:
     """The run of that id, "latest" for the last one. ConfigError: there is none."""
     run = latest(project) if id == LATEST else run_of(project, id)
     if run is None:
-        raise ConfigError(
-            f"there is no run {id!r} in this project" if id != LATEST else "nothing was trained yet"
-        )
+        raise ConfigError("nothing was trained yet" if id == LATEST else f"there is no run {id!r} here")
     return run
 
 
 def _known(videos: dict[str, Video], project: Project) -> Annotations:
     """With what the project knows of each video."""
-    facts = {id: (known.duration, known.fps) for id, known in project.videos.items()}
-    return Annotations(
-        {
-            id: replace(video, duration=facts[id][0], fps=facts[id][1]) if id in facts else video
-            for id, video in videos.items()
-        }
-    )
+    for id in videos.keys() & project.videos.keys():
+        known = project.videos[id]
+        videos[id] = replace(videos[id], duration=known.duration, fps=known.fps)
+    return Annotations(videos)
 
 
 def export(

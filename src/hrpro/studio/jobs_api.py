@@ -169,13 +169,14 @@ def _project_facts(studio: Studio) -> dict[str, Any]:
     assert studio.jobs is not None
     states = {job["run"]: job["state"] for job in reversed(studio.jobs.all()) if job["kind"] == "train"}
     found = runs(studio.project)
+    newest = next((run for run in reversed(found) if run.finished), None)
     told = [
         {
             "id": run.id,
             "state": "done" if run.finished else states.get(run.id, "stopped"),
             "classes": list(run.classes),
             "finished": run.finished,
-            "doubted": doubted_by(run, studio.project) if run is found[-1] else [],
+            "doubted": doubted_by(run, studio.project) if run is newest else [],
         }
         for run in found
     ]

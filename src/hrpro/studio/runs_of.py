@@ -9,8 +9,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from hrpro.core.errors import DataError, HRProError
-from hrpro.data.clicks import read_clicks
+from hrpro.core.errors import DataError
+from hrpro.data.clicks import ClickRow, read_clicks
 from hrpro.model_folder import DOUBTED, is_trained
 from hrpro.studio.project import Project
 from hrpro.studio.recordings import described, learned
@@ -111,14 +111,16 @@ def names_of(run: Run, classes: Sequence[Mapping[str, Any]]) -> dict[str, str]:
 def doubted_by(run: Run, project: Project) -> list[dict[str, Any]]:
     """The clicks that a training found hard to believe: video, time in s, label; [] where it names none."""
     path = trained_folder(project.root, project.own, run.id) / DOUBTED
-    if not path.is_file():
-        return []
-    faults: list[HRProError] = []
     try:
-        rows = read_clicks(path, lambda _: None, faults.append)
-    except DataError:
+        rows = _table(path, path.stat().st_mtime_ns)
+    except (OSError, DataError):
         return []
     return [{"video": row.video, "time": row.time, "label": row.label} for row in rows[:MOST_DOUBTED]]
+
+
+@lru_cache(maxsize=256)
+def _table(path: Path, changed: int) -> list[ClickRow]:
+    return read_clicks(path, lambda _: None, [].append)
 
 
 def _classes(folder: Path) -> dict[str, str]:

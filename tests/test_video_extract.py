@@ -27,7 +27,7 @@ from hrpro.video.backbones.base import count
 from hrpro.video.decode import frames
 from hrpro.video.extract import extract
 from hrpro.video.origin import Origin, choose
-from hrpro.video.store import About, read_about, sha256_of, write_features
+from hrpro.video.store import SUFFIX, About, read_about, sha256_of, write_features
 from rendered_videos import even_times, render
 
 pytest_plugins = ["command_fixtures"]
@@ -58,6 +58,16 @@ def features(folder: Path) -> dict[str, bytes]:
         for path in sorted(folder.rglob("*.safetensors"))
         if not path.name.startswith(".")
     }
+
+
+@pytest.fixture(scope="module")
+def long(videos: Path) -> Path:
+    """A folder of many videos, so that whenever a machine gets round to stop it, it is amid them."""
+    folder = videos.parent / "long"
+    for number in range(10, 22):
+        (folder / str(number)).mkdir(parents=True)
+        os.link(videos / "b.mp4", folder / str(number) / "b.mp4")
+    return folder
 
 
 def manifest(folder: Path, name: str = "manifest.jsonl") -> dict[str, dict]:
@@ -252,44 +262,42 @@ def test_kill_9_leaves_whole_files_and_the_rest_is_done_later(
 
 
 def test_a_killed_worker_is_told_and_its_video_done_again(
-    videos: Path, peace: dict[str, bytes], tmp_path: Path
+    long: Path, peace: dict[str, bytes], tmp_path: Path
 ) -> None:
-    process = start("extract", videos, "--out", tmp_path)
-    wait_until((tmp_path / "a.safetensors").exists, process)
+    process = start("extract", long, "--out", tmp_path)
+    wait_until((tmp_path / "10/b.safetensors").exists, process)
     time.sleep(0.2)
     (worker,) = children(process.pid)
     os.kill(worker, signal.SIGKILL)
     code, out, err = finish(process)
     assert code == 0, err
     assert "done at the second attempt" in out
-    remarks = {id: entry["remarks"] for id, entry in manifest(tmp_path).items()}
-    assert remarks == {"a": [], "b": ["its first worker died; done at the second attempt"], "c": []}
-    assert features(tmp_path) == peace
+    remarks = [entry["remarks"] for entry in manifest(tmp_path).values() if entry["remarks"]]
+    assert remarks == [["its first worker died; done at the second attempt"]]
+    assert set(features(tmp_path).values()) == {peace["b.safetensors"]}
+    assert len(features(tmp_path)) == len(os.listdir(long))
 
 
-def test_ctrl_c_cleans_up_and_says_how_to_go_on(videos: Path, tmp_path: Path) -> None:
+def test_ctrl_c_cleans_up_and_says_how_to_go_on(long: Path, peace: dict[str, bytes], tmp_path: Path) -> None:
     """As a terminal sends it: to the command and its workers."""
-    words = [
-        sys.executable,
-        "-m",
-        "hrpro.cli",
-        "extract",
-        str(videos),
-        "--out",
-        str(tmp_path),
-        "--workers=2",
-    ]
-    process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    wait_until((tmp_path / "a.safetensors").exists, process)
+    words = ["extract", str(long), "--out", str(tmp_path), "--workers=2"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "hrpro.cli", *words], stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    third = tmp_path / "12/b.safetensors"  # of two workers: one of them was heard of by then
+    wait_until(third.exists, process)
     time.sleep(0.2)
     os.killpg(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert err.splitlines()[-1] == "hrpro: stopped; the same command goes on from here"
     assert "Traceback" not in err
-    left = set(os.listdir(tmp_path)) - {"a.safetensors", "c.safetensors", "manifest.jsonl"}
-    assert left == set(), "nothing half-written, no scratch file"
-    assert manifest(tmp_path)["a"]["state"] == "done"
+    whole = features(tmp_path)
+    assert set(whole.values()) == {peace["b.safetensors"]}
+    left = {path.name for path in tmp_path.rglob("*") if path.is_file()}
+    assert left == {"b.safetensors", "manifest.jsonl"}, "nothing half-written, no scratch file"
+    done = {f"{id}{SUFFIX}" for id, entry in manifest(tmp_path).items() if entry["state"] == "done"}
+    assert set() < done <= whole.keys()
     wait_gone(process.pid)
 
 

@@ -65,8 +65,7 @@ def convert(
     if not folder and out.exists() and not force:
         raise ConfigError("it is there already", where=out, mend="--force overwrites it")
     fps_of = _rates(fps)
-    named = None if source_format is None else by_name(source_format)
-    read_as, annotations = _read(source, named, fps_of)
+    read_as, annotations = read(source, source_format, fps_of)
     target = guess_target(out, annotations) if target_format is None else by_name(target_format)
     if target.write is None:
         raise ConfigError(f"{target.title} is read here, not written")
@@ -114,9 +113,12 @@ def _rates(fps: str | None) -> Callable[[str], float | None]:
     return rates.get
 
 
-def _read(
-    path: Path, named: Format | None, fps_of: Callable[[str], float | None]
-) -> tuple[Format, Annotations]:
+def read(path: Path, format: str | None, fps_of: Callable[[str], float | None]) -> tuple[Format, Annotations]:
+    """What a file, or all files of a folder, hold, and their format (None: by the content).
+
+    fps_of: frames a second of a video, where the file has none. Raises DataError or ConfigError.
+    """
+    named = None if format is None else by_name(format)
     if not path.is_dir():
         return _read_file(Source(path, fps_of), named)
     paths = sorted(p for p in path.iterdir() if p.is_file() and not p.name.startswith("."))

@@ -19,11 +19,10 @@ from hrpro.core.errors import ConfigError
 from hrpro.studio.app import create_app
 from hrpro.studio.connection import uvicorn_settings
 from hrpro.studio.door import Door
-from hrpro.studio.lock import only_server
+from hrpro.studio.lock import LOCK, only_server
 from hrpro.studio.project import EMPTY, open_project
 
 PORT, _TRIED = 8765, 20
-LOCK = "server.lock"
 _SOON = 2.0  # s
 _LAST_ANSWERS = 1.0
 """s for answers that were begun when the end was asked for; stored is what was acknowledged in any case."""

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from hrpro.core.errors import RunError
 
+LOCK = "server.lock"  # in the project's corner
 _FAR = 2**30  # where Windows locks a byte, so that what stands before it can still be read
 
 

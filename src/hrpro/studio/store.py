@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from hrpro.core.annotations import Click
+from hrpro.core.annotations import Click, Segment
 from hrpro.studio import schema, undo
 from hrpro.studio.answers import ID, Refused, invalid
 from hrpro.studio.batch import Batch, Conflict
@@ -88,12 +88,26 @@ class Store:
         """Classes, and clicks by video, that a data set brings; what is there already does not come twice."""
 
         def work(batch: Batch) -> str:
-            bring(batch, classes, clicks, IMPORT)
+            bring(batch, classes, clicks, {}, IMPORT)
             if clicks:
                 batch.db.execute("INSERT INTO meta VALUES (?, ?)", (IMPORTED, "yes"))
             return "Import"
 
         return self._transact(IMPORT, uuid.uuid4().hex, work)
+
+    def take_in(
+        self, clicks: Mapping[str, Sequence[Click]], segments: Mapping[str, Sequence[Segment]]
+    ) -> tuple[int, int]:
+        """Clicks and verified segments by video, out of a file; how many of each were new (see ``bring``)."""
+        new = 0, 0
+
+        def work(batch: Batch) -> str:
+            nonlocal new
+            new = bring(batch, (), clicks, segments, IMPORT)
+            return "Import"
+
+        self._transact(IMPORT, uuid.uuid4().hex, work)
+        return new
 
     def classes(self) -> list[dict[str, Any]]:
         """See ``View.classes``."""

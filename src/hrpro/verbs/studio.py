@@ -6,6 +6,7 @@ own users come in only with --host, and with the token that is printed then.
 
 hrpro studio my_videos
 hrpro studio my_videos --host 0.0.0.0                      for everyone who has the printed address
+hrpro studio my_videos --import boris_events.tsv           what was annotated elsewhere
 hrpro studio my_videos --export clicks.csv                 the clicks, with or without a studio open
 hrpro studio my_videos --export labels/ --format elan      clicks and verified segments, a file a video
 hrpro studio my_videos --export found.csv --found latest   what the last training found
@@ -29,8 +30,10 @@ def add_options(verb: ArgumentParser) -> None:
     own("--host", metavar="NAME", help="address to listen at (127.0.0.1: this machine alone)")
     own("--port", type=NonNegativeInt, metavar="N", help="0: any that is free (the first one from 8765 on)")
     own("--no-browser", action="store_true", help="open no browser, only print the address")
+    take = "take in what this file or folder holds, as hrpro convert reads it, and start no server"
+    own("--import", dest="source", metavar="FILE", help=take)
     own("--export", metavar="OUT", help="write the clicks to this file, or folder/, and start no server")
-    own("--format", metavar="F", help="format of OUT, as of hrpro convert --to (by its name)")
+    own("--format", metavar="F", help="format of FILE (by its content), of OUT (by its name)")
     own("--found", metavar="RUN", help="write what this training found instead (latest: the last one)")
     own("--force", action="store_true", help="overwrite OUT")
 
@@ -40,6 +43,7 @@ def main(
     host: str = "127.0.0.1",
     port: int | None = None,
     no_browser: bool = False,
+    source: str | None = None,
     export: str | None = None,
     format: str | None = None,
     found: str | None = None,
@@ -52,10 +56,19 @@ def main(
     except ModuleNotFoundError as error:
         mend = "pip install 'hrpro[studio,video]'"
         raise ConfigError(f"the studio needs what is not installed: {error}", mend=mend) from error
+    if source is not None:
+        from hrpro.studio.intake import take_in
+
+        if export is not None:
+            raise ConfigError("take in first, export then", where="--import and --export")
+        only("--export", found=found, force=force)
+        print(*take_in(Path(project), Path(source), format), sep="\n")
+        return 0
     if export is None:
         from hrpro.studio.launch import serve
 
-        only("--export", format=format, found=found, force=force)
+        only("--export", found=found, force=force)
+        only("--export or --import", format=format)
         serve(project, host, port, browser=not no_browser)
         return 0
     from hrpro.studio.export import export_project

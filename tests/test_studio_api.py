@@ -178,8 +178,10 @@ def test_files_may_come_and_go(client: Client, project: Path) -> None:
     told = {video["id"]: video for video in client.get("/api/project")["videos"]}
     assert told["sub/new"]["duration"] > 15
     assert told[first.stem]["problem"] == "Its file is not in the folder any more."
-    assert told[first.stem]["clicks"] == 1
-    assert len(client.get("/api/video", id=first.stem)["clicks"]) == 1
+    assert (told[first.stem]["clicks"], told[first.stem]["gone"]) == (1, True)
+    seen = client.get("/api/video", id=first.stem)
+    assert (len(seen["clicks"]), seen["renamed"]) == (1, "sub/new")
+    assert client.get("/api/video", id="sub/new")["renamed"] is None
     client.ops({"op": "move_click", "id": "k1", "version": 1, "time": 2})
     assert client.ops(add_click("k2", video=first.stem), status=422)["error"] == "invalid"
     (project / "sub" / "new.avi").write_bytes(b"")

@@ -147,6 +147,7 @@ def describe_video(studio: Studio, id: str) -> str:
         raise missing("There is no such video in this project.")
     others = {
         "video": _videos(studio, [id], counts)[0],
+        "renamed": None if id in studio.project.videos else studio.project.renamed(id),
         "truth": [asdict(segment) for segment in studio.project.truth(id)],
         "revision": revision,
     }
@@ -170,6 +171,7 @@ def _videos(studio: Studio, ids: list[str], counts: dict[str, dict[str, int]]) -
             "media": None,
             "playable": "no",
             "problem": video.problem,
+            "gone": id not in studio.project.videos,
             "thumbs": None,
             **{key: found.get(id, 0) for key, found in counts.items()},
             "features": False,

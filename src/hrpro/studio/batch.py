@@ -13,7 +13,7 @@ import sqlite3
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from hrpro.studio import checks
 from hrpro.studio.answers import Refused, invalid
@@ -60,6 +60,15 @@ class Batch:
             "SELECT version, value FROM things WHERE kind = ? AND id = ?", (kind, id)
         ).fetchone()
         return (0, None) if row is None else (row[0], None if row[1] is None else json.loads(row[1]))
+
+    def held(self, column: Literal["class", "video"], id: str) -> list[tuple[Kind, str, Value]]:
+        """(kind, id, value) of all that is of a class or a video."""
+        query = (
+            f"SELECT kind, id, value FROM things WHERE {column} = ? AND value IS NOT NULL ORDER BY kind, id"
+        )
+        return [
+            (kind, thing, json.loads(text)) for kind, thing, text in self.db.execute(query, (id,)).fetchall()
+        ]
 
     def write(self, kind: Kind, id: str, after: Value | None) -> None:
         """Store a thing's new value (None: delete it) and log the change."""

@@ -89,6 +89,35 @@ def _edit_class(batch: Batch, op: Value, _: str) -> str:
     return "Edit class"
 
 
+def _merge_class(batch: Batch, op: Value, _: str) -> str:
+    """All that is of a class becomes of another, which remembers it: runs know the one they learned."""
+    id, into = checks.id_of(op), checks.id_of(op, "into")
+    gone, there = batch.seen("class", op, id), batch.read("class", into)[1]
+    if into == id or there is None:
+        raise invalid("'into' must be another class.")
+    for kind, thing, value in batch.held("class", id):
+        batch.write(kind, thing, {**value, "class": into})
+    batch.write("class", into, {**there, "was": [*there.get("was", ()), id, *gone.get("was", ())]})
+    batch.write("class", id, None)
+    return "Merge classes"
+
+
+def _move_video(batch: Batch, op: Value, _: str) -> str:
+    """What was clicked in a video whose file has another name now. Verdicts, on a run's files, stay."""
+    old, (video, duration) = checks.text(op, "id", NAME), batch.video(op)
+    if old in batch.durations:
+        raise invalid("Its own file is in the folder; its clicks stay with it.")
+    held = [thing for thing in batch.held("video", old) if thing[0] != "verdict"]
+    if not held:
+        raise invalid("There is nothing to move.")
+    for kind, id, value in held:
+        times = {
+            key: checks.seconds(value, key, duration) for key in ("time", "start", "end") if key in value
+        }
+        batch.write(kind, id, {**value, **times, "video": video})
+    return "Move to the renamed video"
+
+
 def _segment(batch: Batch, id: str, op: Value, value: Value, changes: Value) -> None:
     duration = batch.durations.get(value["video"])
     for key in ("start", "end"):
@@ -136,6 +165,8 @@ _OPS: dict[str, Callable[[Batch, Value, str], str]] = {
     "add_class": _add_class,
     "edit_class": _edit_class,
     "delete_class": _delete("class", "Delete class"),
+    "merge_class": _merge_class,
+    "move_video": _move_video,
     "add_segment": _add_segment,
     "edit_segment": _edit_segment,
     "delete_segment": _delete("segment", "Delete segment"),

@@ -104,7 +104,11 @@ def _is_webm(path: Path) -> bool:
 def key(id: str, path: Path) -> str:
     """A file name for what is kept of this version of this video: it is another one after any change."""
     found = path.stat()
-    return f"{sha256(id.encode('utf-8', 'replace')).hexdigest()[:24]}-{found.st_size:x}-{found.st_mtime_ns:x}"
+    return f"{_named(id)}-{found.st_size:x}-{found.st_mtime_ns:x}"
+
+
+def _named(id: str) -> str:
+    return sha256(id.encode("utf-8", "replace")).hexdigest()[:24]
 
 
 class FactsBook:
@@ -143,6 +147,16 @@ class FactsBook:
         if facts is None:
             self._known[name] = facts = look(path)
         return facts
+
+    def renamed(self, id: str, files: Mapping[str, Path]) -> str | None:
+        """Which of ``files`` is what ``id`` was, by size and time of writing; None: none, or several."""
+        were = {name.partition("-")[2] for name in self._known if name.startswith(f"{_named(id)}-")}
+        same = list[str]()
+        for other, path in files.items():
+            with suppress(OSError):
+                if key(other, path).partition("-")[2] in were:
+                    same.append(other)
+        return same[0] if len(same) == 1 else None
 
     def save(self) -> None:
         """Keep what was found out since the last time."""

@@ -90,6 +90,10 @@ class Project:
             self._listed = began
             self.files = {id: video.path for id, video in found.items() if video.path is not None}
 
+    def renamed(self, id: str) -> str | None:
+        """The video that one whose file is gone seems to be now; None: it cannot be told."""
+        return None if self.book is None else self.book.renamed(id, self.files)
+
     def truth(self, id: str) -> tuple[Segment, ...]:
         """A video's true segments, where the data set has them: to be shown, never to be learned from."""
         return self._truth.get(id, ())

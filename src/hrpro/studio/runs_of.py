@@ -97,9 +97,9 @@ def new_run(project: Project, classes: Sequence[Mapping[str, Any]]) -> str:
 
 def class_ids(run: Run, classes: Sequence[Mapping[str, Any]]) -> dict[str, str | None]:
     """Id of the class that each label of the run is today; None where it has been deleted."""
-    there = {item["id"] for item in classes}
+    there = {old: item["id"] for item in classes for old in (*item.get("was", ()), item["id"])}
     named = {item["name"]: item["id"] for item in classes}
-    return {label: id if id in there else named.get(label) for label, id in run.classes.items()}
+    return {label: there.get(id) or named.get(label) for label, id in run.classes.items()}
 
 
 def names_of(run: Run, classes: Sequence[Mapping[str, Any]]) -> dict[str, str]:

@@ -53,7 +53,9 @@ export function mountClasses(place, ctx) {
     const words = h("input", { value: one.name, "aria-label": `Name of ${one.name}`, maxlength: "80", onchange: rename, onkeydown: (event) => event.key === "Enter" && (rename(), toggle(one.id)) });
     function rename() {
       const given = words.value.trim();
-      if (given && given !== one.name) edit(one, { name: given });
+      const other = state.get("classes").find((held) => held.name === given && held.id !== one.id);
+      if (other) notify(`There is a class ${given} already.`, { kind: "error", action: { label: "Merge the two", run: () => merge(one, other.id) } });
+      else if (given && given !== one.name) edit(one, { name: given });
     }
     const key = h(
       "select",
@@ -63,7 +65,26 @@ export function mountClasses(place, ctx) {
     );
     key.value = one.key ?? "";
     const gone = iconButton("trash", `Delete class ${one.name}`, () => clicking.store({ op: "delete_class", id: one.id }));
-    return h("div", { class: "class-editor" }, words, key, gone);
+    const others = state.get("classes").filter((held) => held.id !== one.id);
+    const into = h(
+      "select",
+      { "aria-label": `Merge ${one.name} into`, onchange: () => merge(one, into.value) },
+      h("option", { value: "" }, "merge into …"),
+      others.map((held) => h("option", { value: held.id }, held.name)),
+    );
+    return h("div", { class: "class-editor" }, words, key, gone, others.length ? into : null);
+  }
+
+  /** All that is of one class becomes of another; nothing is lost by a slip, as Undo parts them again. */
+  async function merge(one, into) {
+    const words = `${one.name} is merged into ${state.get("classes").find((held) => held.id === into)?.name}`;
+    try {
+      const { revision } = await api.ops({ op: "merge_class", id: one.id, into });
+      if (state.get("activeClass") === one.id) state.set("activeClass", into);
+      notify(words, { kind: "good", seconds: 8, passing: true, action: { label: "Undo", run: () => clicking.history("undo", revision) } });
+    } catch {
+      // banner.js tells why.
+    }
   }
 
   /** A key belongs to one class: whoever had it gives it up in the same transaction. */

@@ -1,9 +1,11 @@
 /** What is on show: the video, or why there is none; over it the flash of a click and what is predicted just now. */
 import { h, icon } from "./dom.js";
 import { exactTime } from "./clock.js";
+import { goneForm } from "./gone.js";
 import { className, classesById, shownSegments } from "./things.js";
 
-export function createScreen(stage, { state, api, notify }) {
+export function createScreen(stage, ctx) {
+  const { state, api, notify } = ctx;
   const element = h("video", { class: "picture", playsinline: true, preload: "auto", tabindex: "-1", "aria-label": "Video" });
   element.disablePictureInPicture = true;
   const clock = h("p", { class: "big-time time", "aria-hidden": "true" });
@@ -29,7 +31,8 @@ export function createScreen(stage, { state, api, notify }) {
     if (video.playable === "making") {
       const words = "The original file stays as it is; the copy is made once. You can look at the timeline meanwhile.";
       note.replaceChildren(icon("film"), title("Making a copy that every browser can play …"), making, h("p", {}, words));
-    } else if (video.playable === "proxy") copy(video);
+    } else if (video.gone) note.replaceChildren(icon("film"), title(video.problem), goneForm(video, ctx));
+    else if (video.playable === "proxy") copy(video);
     else if (!video.media && !video.problem && !video.thumbs) {
       const words = "Play, step and click as with a video: the clock moves through the recording.";
       note.replaceChildren(icon("wave"), title("A recording without video"), clock, h("p", {}, words));

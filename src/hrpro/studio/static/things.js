@@ -11,9 +11,10 @@ export function applyChange(state, change) {
   const place = PLACES[change.kind];
   if (!place) return;
   const held = state.get(place);
-  if (change.value === null ? !held.has(change.id) : change.value.video !== state.get("video")) return;
+  const here = change.value?.video === state.get("video"); // it may have been given to another
+  if (!here && !held.has(change.id)) return;
   const next = new Map(held);
-  if (change.value) next.set(change.id, change.value);
+  if (here) next.set(change.id, change.value);
   else next.delete(change.id);
   state.set(place, next);
   if (change.kind === "verdict") applyVerdict(state, change);

@@ -131,6 +131,14 @@ def hold_first(page: Any, url: str) -> list[Any]:
     return held
 
 
+def release(page: Any, held: list[Any], path: str) -> None:
+    """Let the page have what was held back, and the time to show it."""
+    route, answer = held
+    with page.expect_response(lambda response: path in response.url):
+        route.fulfill(response=answer)
+    page.wait_for_timeout(200)
+
+
 def settled(page: Any) -> None:
     """Waits until the page shows what it drew last."""
     page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")

@@ -138,6 +138,12 @@ def test_every_sample_is_read_and_every_format_that_is_read_has_one() -> None:
     assert all(file in page for file in files)
 
 
+@pytest.mark.parametrize("word", ["ANNOTATION_DOCUMENT", "WEBVTT_video"])
+def test_a_word_of_another_format_makes_no_file_one_of_it(word: str, tmp_path: Path) -> None:
+    (tmp_path / "clicks").write_text(f"{word},1.5,jump\n{word},2.5,jump\n")
+    assert guess_source(Source(tmp_path / "clicks")).name == "sfnet"
+
+
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the published annotations are not on this machine")
 @pytest.mark.parametrize("data", ["thumos14", "gtea", "beoid"])
 def test_published_files_are_told_and_read(data: str) -> None:

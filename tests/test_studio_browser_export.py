@@ -13,6 +13,7 @@ import pytest
 
 from hrpro.cli import main
 from hrpro.data.formats.registry import FORMATS
+from studio_browser import hold_first, release
 from studio_server import Server
 from test_studio_browser_click import VIDEO
 
@@ -89,8 +90,14 @@ def test_what_a_run_found_comes_out_without_what_was_rejected(
     wanted = sorted((one["video"], one["start"], one["end"], one["label"]) for one in shown if one is not no)
     assert wanted
 
+    page.locator("#video-list .video").first.wait_for()
+    held = hold_first(page, "**/api/project")
+    page.reload()
     dialog = opened(page)
-    dialog.get_by_label("What to export").select_option(run)
+    what = dialog.get_by_label("What to export")
+    expect(what).to_be_hidden()  # nothing is known of any run yet
+    release(page, held, "/api/project")
+    what.select_option(run)
     expect(dialog.get_by_role("button", name="CSV in seconds")).to_have_count(0)  # it holds clicks
     text = exported(page, dialog, "CSV of segments")
     rows = list(csv.DictReader(text.splitlines()))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from studio_browser import hold_first
+from studio_browser import hold_first, release
 from studio_server import Server
 
 pytest.importorskip("playwright.sync_api", reason="needs Playwright, of hrpro[dev]")
@@ -19,14 +19,6 @@ pytest_plugins = ["studio_browser"]
 
 def add_click(id: str, time: float) -> dict[str, Any]:
     return {"op": "add_click", "id": id, "video": VIDEO, "time": time, "class": "jump"}
-
-
-def release(page: Any, held: list[Any], path: str) -> None:
-    """Let the page have what was held back, and the time to show it."""
-    route, answer = held
-    with page.expect_response(lambda response: path in response.url):
-        route.fulfill(response=answer)
-    page.wait_for_timeout(200)
 
 
 def test_a_class_is_not_lost_to_an_older_answer(page: Any, server: Server) -> None:

@@ -14,6 +14,7 @@ from hrpro.studio.material import material
 from hrpro.studio.progress_file import Teller
 from hrpro.studio.spec import Spec
 from hrpro.video.backbones import i3d
+from hrpro.video.extract import extract
 from hrpro.video.flow import has_tvl1
 from hrpro.video.store import SUFFIX, read_about
 from rendered_videos import even_times, render
@@ -43,3 +44,23 @@ def test_i3d_takes_the_flow_that_was_chosen(
     assert about is not None
     assert about.origin is not None
     assert about.origin.spec.preprocessing["flow"] == flow
+
+
+def test_features_beside_the_run_that_is_opened_are_not_made_again(tmp_path: Path) -> None:
+    video, run = tmp_path / "one.mp4", tmp_path / "run"
+    render(video, even_times(25, 2))
+    extract(tmp_path, run / "features")
+    made = run / f"features/one{SUFFIX}"
+    before, content = made.stat().st_ino, made.read_bytes()
+    spec = Spec("train", str(run), str(run / ".hrpro-studio"), False, "1", (("one", str(video)),), {})
+    rows = (("one", ClickRow("one", 0.3, "a", 2)),)
+
+    def taken() -> Path:
+        material(spec, None).training_set(rows, tmp_path / "clicks.csv", Teller(tmp_path, 1))
+        (file,) = (run / ".hrpro-studio").rglob(f"*{SUFFIX}")
+        return file
+
+    assert taken().stat().st_ino == before, "the very file"
+    render(video, even_times(25, 3))  # another film: its features are made, and the run keeps those it has
+    assert taken().read_bytes() != content
+    assert made.read_bytes() == content

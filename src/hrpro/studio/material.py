@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -109,11 +111,23 @@ class Videos(Material):
     def _extract(self, id: str, tell: Tell) -> Outcome:
         assert self._origin is not None
         weights = None if self._weights is None else Path(self._weights)
-        job = ExtractJob(id, self._files[id], self._folder / f"{id}{SUFFIX}", self._origin)
+        target = self._folder / f"{id}{SUFFIX}"
+        self._borrow(target)
+        job = ExtractJob(id, self._files[id], target, self._origin)
         outcome = Parts(begin, finish, self._origin, weights)(job, tell)
         if outcome.stop:
             raise RunError(outcome.reason)
         return outcome
+
+    def _borrow(self, target: Path) -> None:
+        """Where a run is opened: the features that it was trained on, if they are made in the same way. Of
+        which content they are is seen to as for any others."""
+        made = self._own.parent / FEATURES / target.relative_to(self._folder)
+        with suppress(DataError, OSError):
+            about = read_about(made)
+            if about is not None and about.origin == self._origin and not target.exists():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                os.link(made, target)
 
 
 class Features(Material):

@@ -15,6 +15,7 @@ from hrpro.studio.state import Studio
 
 MOST = 500
 """Items in one answer."""
+NO_CURVES = {"stride": 1.0, "offset": 0.0, "window": 1.0, "classes": [], "attention": [], "activation": []}
 
 
 def router(studio: Studio) -> APIRouter:
@@ -41,7 +42,7 @@ def router(studio: Studio) -> APIRouter:
         _known(studio, video)
         curves = None if chosen is None else read_curves(chosen.folder, video)
         if chosen is None or curves is None:
-            raise missing("Nothing has been predicted for this video yet.")
+            return {"run": None if chosen is None else chosen.id, **NO_CURVES}
         names = names_of(chosen, studio.store.classes())
         told = thinned(curves)
         return {"run": chosen.id, **told, "classes": [names.get(label, label) for label in told["classes"]]}

@@ -26,7 +26,8 @@ _KEEP = {"\r": "&#13;", "\n": "&#10;", "\t": "&#9;"}  # else a parser takes them
 
 
 def looks(source: Source) -> bool:
-    return b"ANNOTATION_DOCUMENT" in source.content[:4096].replace(b"\0", b"")
+    start = source.content[:4096].replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n")
+    return start.startswith(b"<") and b"<ANNOTATION_DOCUMENT" in start
 
 
 @dataclass

@@ -69,7 +69,7 @@ VTT = Format(
     "WebVTT",
     ".vtt",
     _HOLDS,
-    lambda source: source.text.startswith("WEBVTT"),
+    lambda source: source.text[:7].rstrip() == "WEBVTT",
     None,
     lambda annotations: as_vtt(_cues(annotations)),
     unit="ms",

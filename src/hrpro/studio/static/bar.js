@@ -69,13 +69,15 @@ export function mountBar(ctx) {
 
 function showExport(ctx) {
   const told = h("div", { class: "export-told", role: "status" });
-  const runs = (ctx.state.get("project")?.runs ?? []).filter((run) => run.state === "done").reverse();
-  const what = h(
-    "select",
-    { class: "export-what", "aria-label": "What to export", onchange: () => say() },
-    h("option", { value: "" }, "Clicks and verified segments"),
-    runs.map((run) => h("option", { value: run.id }, `What run ${run.id} found`)),
-  );
+  const what = h("select", { class: "export-what", "aria-label": "What to export", onchange: () => say() });
+  /** The project may still be read, and a training may end meanwhile. */
+  const offer = () => {
+    const runs = (ctx.state.get("project")?.runs ?? []).filter((run) => run.state === "done").reverse();
+    const chosen = what.value;
+    what.replaceChildren(h("option", { value: "" }, "Clicks and verified segments"), ...runs.map((run) => h("option", { value: run.id }, `What run ${run.id} found`)));
+    what.value = chosen;
+    what.hidden = runs.length === 0;
+  };
   const row = ([format, name, note]) =>
     h(
       "li",
@@ -91,8 +93,10 @@ function showExport(ctx) {
     list.replaceChildren(...FORMATS.filter(([format]) => !what.value || !CLICKS_ONLY.includes(format)).map(row));
   };
   const list = h("ul", { class: "export-list" });
+  offer();
   say();
-  openDialog("Export", [runs.length ? what : null, all, told, list], { narrow: true });
+  const dialog = openDialog("Export", [what, all, told, list], { narrow: true });
+  dialog.addEventListener("close", ctx.state.on("project", offer));
 }
 
 /**

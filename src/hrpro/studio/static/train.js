@@ -31,7 +31,7 @@ export function mountTrain(root, ctx) {
     const busy = state.get("jobs").some((one) => BUSY.has(one.state));
     const obstacle = busy ? "A job is running." : hindrance(state);
     button.disabled = obstacle !== null;
-    button.textContent = (state.get("project")?.runs ?? []).length ? "Train again" : "Train";
+    button.textContent = state.get("project")?.runs?.some((one) => one.state === "done") ? "Train again" : "Train";
     why.textContent = obstacle ?? "Learns from the clicks, then finds the actions in every video.";
     // While a job runs, it is what matters.
     root.prepend(...(busy ? [job, start] : [start, job]));

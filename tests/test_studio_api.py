@@ -199,6 +199,8 @@ def test_a_broken_video_is_told_and_the_others_work(project: Path) -> None:
     assert "cannot be shown" in told["broken"]["problem"]
     assert "empty" in told["empty"]["problem"]
     assert sum(video["problem"] is None for video in told.values()) == 3
+    client.ops(add_class(), add_click(video="one"))
+    assert "cannot be read" in client.ops(add_click("k2", video="broken"), status=422)["message"]
 
 
 def test_the_studios_own_corner_holds_no_videos(client: Client, project: Path) -> None:

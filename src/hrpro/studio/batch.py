@@ -124,7 +124,7 @@ class Batch:
         """A video of the project, and its duration in s."""
         video = op.get("video")
         if not isinstance(video, str) or video not in self.durations:
-            raise invalid("There is no such video in this project.")
+            raise invalid("There is no such video in this project, or it cannot be read.")
         return video, self.durations[video]
 
     def free_key(self) -> str | None:

@@ -123,10 +123,11 @@ class _Held:
 
 
 def _names(project: Project) -> dict[str, str]:
-    """The project's videos by all they may be called."""
-    sources = [Source(id, path) for id, path in project.files.items()]
+    """The project's videos, but those of which nothing can be seen, by all they may be called."""
+    seen = project.durations()
+    sources = [Source(id, path) for id, path in project.files.items() if id in seen]
     called = {name: one.id for name, one in by_name(sources).items() if one is not None}
-    return called | {id: id for id in project.videos}
+    return called | {id: id for id in seen}
 
 
 def _cut(one: T, end: float) -> T:

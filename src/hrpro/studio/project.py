@@ -70,8 +70,9 @@ class Project:
         return sha256(os.fsencode(self.root)).hexdigest()[:16]
 
     def durations(self) -> Mapping[str, float | None]:
-        """s of each video, by id."""
-        return {id: video.duration for id, video in self.videos.items()}
+        """s of each video, by id (None: not known); without those of which nothing can be seen."""
+        seen = (video for video in self.videos.values() if not (video.problem and video.duration is None))
+        return {video.id: video.duration for video in seen}
 
     def rescan(self, tell: Tell | None = None) -> None:
         """List the folder anew. tell: told how many of the files not yet known have been looked into, and how

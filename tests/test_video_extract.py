@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -361,3 +362,34 @@ def test_what_cannot_be_opened_stops_no_other(tmp_path: Path, capsys: pytest.Cap
     states = {Path(entry["video"]).name: entry["state"] for entry in told}
     assert states == {"x.mp4": "failed", "pipe.mp4": "failed", "good.mp4": "done"}
     assert "cannot be opened here" in " ".join(entry.get("reason", "") for entry in told)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs the rights of files")
+def test_what_is_all_done_can_lie_where_nobody_may_write() -> None:
+    with tempfile.TemporaryDirectory() as place:
+        folder, out = Path(place) / "videos", Path(place) / "features"
+        folder.mkdir()
+        render(folder / "a.mp4", even_times(25, 2))
+        extract(folder, out)
+        before = (out / "manifest.jsonl").read_bytes()
+        for path in (Path(place), out, *out.iterdir()):
+            os.chmod(path, 0o555)
+        # Root may write everywhere: the modules are loaded as whoever we are, the rest is done as nobody.
+        code = (
+            "import os, sys\n"
+            "import hrpro.video.extract, hrpro.video.backbones.classic\n"
+            "if os.getuid() == 0: os.setgid(65534); os.setuid(65534)\n"
+            "try: print([entry.state for entry in hrpro.video.extract.extract(*sys.argv[1:])])\n"
+            "except hrpro.video.extract.RunError as error: print(error)\n"
+        )
+
+        def again() -> str:
+            words = [sys.executable, "-c", code, str(folder), str(out)]
+            done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=place)
+            return done.stdout + done.stderr
+
+        assert again() == "['kept']\n"
+        assert (out / "manifest.jsonl").read_bytes() == before
+        render(folder / "b.mp4", even_times(25, 2))
+        assert again() == f"{out}: cannot be written to: Permission denied (name a folder you may write to)\n"
+        assert sorted(os.listdir(out)) == ["a.safetensors", "manifest.jsonl"]

@@ -19,10 +19,10 @@ from hypothesis import strategies as st
 from hrpro.core.errors import DataError, RunError
 from hrpro.core.timeline import Timeline
 from hrpro.data.features import FeatureFile
+from hrpro.data.whole import appearing
 from hrpro.video.backbones.base import BackboneSpec
 from hrpro.video.origin import Origin
 from hrpro.video.store import About, common_origin, read_about, sha256_of, write_features
-from hrpro.video.whole import appearing
 
 SPEC = BackboneSpec("some", "1", 3, rate=25.0, window=32, stride=16, preprocessing={"size": [160, 120]})
 ABOUT = About(Origin(SPEC, "some", {"weights": "w"}), "ä.mp4", "ab" * 32, 12.36, ("cut off",))
@@ -136,7 +136,7 @@ def test_a_killed_writer_leaves_nothing_in_sight(tmp_path: Path) -> None:
     """SIGKILL between the first byte and the last; the next writer removes what it left."""
     target = tmp_path / "a.bin"
     code = (
-        "import os, pathlib, sys; from hrpro.video.whole import appearing\n"
+        "import os, pathlib, sys; from hrpro.data.whole import appearing\n"
         "with appearing(pathlib.Path(sys.argv[1])) as scratch:\n"
         "    scratch.write_bytes(b'half'); os.kill(os.getpid(), 9)\n"
     )

@@ -19,6 +19,7 @@ from hrpro.data.clicks import ClickRow, beyond_end
 from hrpro.data.features import FeatureFile
 from hrpro.data.folder import Dataset, open_dataset
 from hrpro.data.training_set import Recording, TrainingSet
+from hrpro.data.whole import make_folder
 from hrpro.localizer import HRPro
 from hrpro.predictions import origin_of
 from hrpro.runs import check_features
@@ -29,7 +30,6 @@ from hrpro.video.jobs import Outcome, Tell, manifest_path, write_manifest
 from hrpro.video.origin import Origin, choose, rebuild
 from hrpro.video.sources import Source
 from hrpro.video.store import SUFFIX, read_about
-from hrpro.video.whole import make_folder
 from hrpro.videos import ClickedVideos
 
 Rows = tuple[tuple[str, ClickRow], ...]

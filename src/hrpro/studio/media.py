@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from hrpro.core.errors import DataError, RunError
+from hrpro.data.whole import appearing
 from hrpro.studio.answers import Refused, invalid, missing, read_body
 from hrpro.studio.paths import Listing, corner, disposition, open_file
 from hrpro.studio.playable import COPY, MP4, NO, YES, Facts, key
@@ -24,7 +25,6 @@ from hrpro.studio.ranges import FileAnswer, matches
 from hrpro.studio.state import Studio
 from hrpro.studio.thumbnails import HEIGHTS, Shelf, grid_index, grid_step, thumbnail
 from hrpro.video.frame_times import FrameTimes, frame_times
-from hrpro.video.whole import appearing
 
 DRAWING = 2
 """Thumbnails decoded at a time."""

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from hrpro.core.errors import DataError, HRProError
+from hrpro.data.whole import write_text
 from hrpro.video.reader import Reader
-from hrpro.video.whole import write_text
 
 YES, COPY, NO = "yes", "proxy", "no"
 MP4, WEBM = "video/mp4", "video/webm"

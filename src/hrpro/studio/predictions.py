@@ -24,8 +24,8 @@ from hrpro.core.timeline import Timeline
 from hrpro.data.averaged import averaged
 from hrpro.data.formats.activitynet import parse_detections, write_detections
 from hrpro.data.formats.jsonfile import read_json
+from hrpro.data.whole import appearing
 from hrpro.studio.uncertainty import Scored, chance, doubts, uncertainty, worth_showing
-from hrpro.video.whole import appearing
 
 if TYPE_CHECKING:  # the server reads predictions; only its worker loads PyTorch
     from hrpro.localizer import HRPro

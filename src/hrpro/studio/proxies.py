@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from hrpro.core.errors import RunError
+from hrpro.data.whole import write_text
 from hrpro.studio.answers import Refused, missing
 from hrpro.studio.paths import Listing
 from hrpro.studio.playable import key
-from hrpro.video.whole import write_text
 
 COPY, WISH = ".mp4", ".wish"
 FAILED = "The copy could not be made: the program that makes it ended by itself."

@@ -11,11 +11,11 @@ from typing import Any
 
 from hrpro.core.errors import DataError
 from hrpro.data.clicks import ClickRow, read_clicks
+from hrpro.data.whole import write_text
 from hrpro.model_folder import DOUBTED, is_trained
 from hrpro.studio.project import Project
 from hrpro.studio.recordings import described, learned
 from hrpro.studio.spec import OPENED, RUNS, run_folder, trained_folder
-from hrpro.video.whole import write_text
 
 ABOUT = "run.json"
 MOST_DOUBTED = 100

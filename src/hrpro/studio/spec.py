@@ -16,7 +16,7 @@ from typing import Any
 from hrpro.core.annotations import Click
 from hrpro.core.errors import DataError, RunError
 from hrpro.data.clicks import ClickRow
-from hrpro.video.whole import write_text
+from hrpro.data.whole import write_text
 
 SPEC, CLICKS, RUNS, FEATURES, JOBS = "job.json", "clicks.csv", "runs", "features", "jobs"
 OPENED = "opened"

@@ -25,9 +25,9 @@ from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from hrpro.core.errors import ConfigError, HRProError
+from hrpro.data.whole import appearing
 from hrpro.studio.sound import Sound
 from hrpro.video.reader import Reader
-from hrpro.video.whole import appearing
 
 CODEC = "libx264"
 TICKS = 90_000  # a second

@@ -10,6 +10,7 @@ from typing import Any, Generic
 
 from hrpro.core.errors import ConfigError, DataError, RunError
 from hrpro.data.features import FeatureFile
+from hrpro.data.whole import make_folder
 from hrpro.video.jobs import (
     Engine,
     J,
@@ -30,7 +31,6 @@ from hrpro.video.sources import Source, find_videos, shard
 from hrpro.video.store import SUFFIX, About, read_about, sha256_of, write_features
 from hrpro.video.urls import is_url
 from hrpro.video.vectors import FeatureStream, decoder, feature_stream
-from hrpro.video.whole import make_folder
 from hrpro.video.workers import in_processes
 
 LOCAL, RAY = "local", "ray"
@@ -165,7 +165,13 @@ def work_through(
         raise ConfigError(f"must be 0 or more, not {workers}", where="--workers")
     engine = engine or (in_processes(workers) if workers and jobs else here)
     outcomes: list[Outcome] = []
-    make_folder(out)
+    refused = None
+    try:
+        make_folder(out)
+    except RunError as error:
+        if not manifest_path(out, part).is_file():
+            raise
+        refused = error  # unless all is done: then it can be used where it lies
     try:
         with (
             board([job.id for job in jobs], [size_of(job.video) for job in jobs], unit, quiet=quiet) as shown,
@@ -173,6 +179,8 @@ def work_through(
         ):
             for number, entry in ended:
                 outcomes.append(entry)
+                if refused is not None and entry.state != "kept":
+                    raise refused
                 if entry.stop:
                     raise RunError(entry.reason)
                 shown.end(number, entry)
@@ -180,7 +188,8 @@ def work_through(
         with suppress(RunError):  # what stopped it is what is told
             write_manifest(manifest_path(out, part), outcomes)
         raise
-    write_manifest(manifest_path(out, part), outcomes)
+    if refused is None:
+        write_manifest(manifest_path(out, part), outcomes)
     return sorted(outcomes, key=lambda entry: entry.id)
 
 

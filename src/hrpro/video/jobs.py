@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Literal, Protocol, TypeVar
 
 from hrpro.core.errors import ConfigError, HRProError, RunError
+from hrpro.data.whole import write_text
 from hrpro.video.urls import Remote
-from hrpro.video.whole import write_text
 
 
 class Job(Protocol):

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from hrpro.core.annotations import Detection
 from hrpro.core.errors import ConfigError
+from hrpro.data.whole import appearing
 from hrpro.video.decode import frames, probe
-from hrpro.video.whole import appearing
 
 CODEC = "libx264"
 # Equal bytes from equal pictures, on any machine: some of x264's own code for a processor is not exact (bits

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-from hrpro.video.whole import told_of
+from hrpro.data.whole import told_of
 
 _BLOCK = 1 << 20
 

@@ -20,9 +20,9 @@ from safetensors import SafetensorError, safe_open
 
 from hrpro.core.errors import DataError
 from hrpro.core.timeline import Timeline
+from hrpro.data.whole import appearing
 from hrpro.video.origin import Origin
 from hrpro.video.spool import Spool
-from hrpro.video.whole import appearing
 
 SUFFIX = ".safetensors"
 _ARRAY, _KEY = "features", "hrpro"

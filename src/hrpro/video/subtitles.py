@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hrpro.core.annotations import Detection, Detections
 from hrpro.data.formats.subtitles import Cue, as_srt, as_vtt, cue_of
-from hrpro.video.whole import write_text
+from hrpro.data.whole import write_text
 
 SUFFIXES = (".csv", ".srt", ".vtt")
 HEADER = "video,start,end,label,score"

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
-from hrpro.core.errors import DataError
+from hrpro.core.errors import DataError, RunError
 from hrpro.data.formats.jsonplace import first_twin
+from hrpro.data.whole import write_text
 
 
 def read_json(path: str | Path) -> Any:
@@ -44,18 +43,8 @@ def read_json(path: str | Path) -> Any:
 
 
 def write_atomic(path: str | Path, text: str) -> None:
-    """Write ``text`` (UTF-8) beside ``path``, then move it there; makes the folder. Raises DataError."""
-    target = Path(path)
-    scratch = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    """Write ``text`` (UTF-8), whole or not at all; makes the folder. Raises DataError."""
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with open(scratch, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(scratch, target)
-    except OSError as error:
-        raise DataError(f"cannot be written: {error.strerror}", where=path) from None
-    finally:
-        with contextlib.suppress(OSError):
-            scratch.unlink(missing_ok=True)
+        write_text(Path(path), text)
+    except RunError as error:
+        raise DataError(error.what, where=path) from None

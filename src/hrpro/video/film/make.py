@@ -10,11 +10,11 @@ import numpy as np
 
 from hrpro.core.errors import DataError, RunError
 from hrpro.data.formats.activitynet import GroundTruth, write_ground_truth
+from hrpro.data.whole import write_text
 from hrpro.video.film.script import RATE
 from hrpro.video.film.shoot import Film, shoot
 from hrpro.video.jobs import here
 from hrpro.video.progress import board
-from hrpro.video.whole import write_text
 from hrpro.video.workers import in_processes
 
 CLICKED, SPREAD = 0.5, 0.15  # of an action's length: where people click, and its standard deviation

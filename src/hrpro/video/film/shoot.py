@@ -14,12 +14,12 @@ from numpy.random import Generator, SeedSequence
 
 from hrpro.core.annotations import Segment
 from hrpro.core.errors import ConfigError
+from hrpro.data.whole import appearing
 from hrpro.video.film.body import LIMBS, Array, joints, on_picture
 from hrpro.video.film.draw import Look, Picture, draw_figure, some_look
 from hrpro.video.film.scene import HEIGHT, WIDTH, camera_path, look_at, paint_room, some_things
 from hrpro.video.film.script import RATE, Part, write_part
 from hrpro.video.jobs import Outcome, Tell, failure, outcome
-from hrpro.video.whole import appearing
 
 EXTRAS, GRAIN = 0.3, 4  # share of films with somebody in the background; noise of the sensor, grey levels
 CODEC = "libx264"

@@ -144,6 +144,18 @@ def test_a_word_of_another_format_makes_no_file_one_of_it(word: str, tmp_path: P
     assert guess_source(Source(tmp_path / "clicks")).name == "sfnet"
 
 
+def test_boris_pairs_states_by_their_modifiers_too(tmp_path: Path) -> None:
+    head = "Observation id\tMedia file name\tSubject\tBehavior\tModifier #1\tBehavior type\tTime\n"
+    rows = [("apple", "START", 1), ("pear", "START", 2), ("apple", "STOP", 3), ("pear", "STOP", 5)]
+    text = "".join(f"o\tone.mp4\tAnn\teat\t{what}\t{kind}\t{time}\n" for what, kind, time in rows)
+    (tmp_path / "events.tsv").write_text(head + text)
+    source = Source(tmp_path / "events.tsv")
+    read = guess_source(source).read
+    assert read is not None
+    found = read(source).videos["one"].segments
+    assert [(one.start, one.end, one.label) for one in found] == [(1, 3, "eat"), (2, 5, "eat")]
+
+
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the published annotations are not on this machine")
 @pytest.mark.parametrize("data", ["thumos14", "gtea", "beoid"])
 def test_published_files_are_told_and_read(data: str) -> None:

@@ -183,6 +183,11 @@ def test_bad_input_is_told_in_one_line(data: Path, trained: Path, said, tmp_path
     )
     assert "features that do not say how they were made" in said(*usual, "--videos", tmp_path)
     assert not out.exists()
+    film = tmp_path / "film.mp4"
+    film.write_bytes(b"somebody's")
+    message = said("report", "--run", trained, "--data", data, "--out", film)
+    assert "is there already and is no report of hrpro's (name another file" in message
+    assert film.read_bytes() == b"somebody's"
 
 
 def test_a_run_that_was_trained_on_videos(tmp_path: Path) -> None:

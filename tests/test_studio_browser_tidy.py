@@ -45,6 +45,53 @@ def test_a_class_is_merged_into_another_by_choice_or_by_its_name(page: Any, serv
     ]
 
 
+def test_by_keys_one_walks_past_what_one_does_not_choose(page: Any, server: Server) -> None:
+    ready(page)
+    add_classes(page, "jump", "leap", "hop")
+    click_at(page, "2", 2)
+    see(page, "leap at 2 s")
+    page.get_by_label("Edit leap").click()
+    page.get_by_label("Key of leap").focus()
+    for _ in range(2):
+        page.keyboard.press("ArrowDown")  # past key 3, which is hop's
+    page.keyboard.press("Enter")
+    stored(page)
+    page.get_by_label("Place click leap, key 4").wait_for()
+    assert [one["key"] for one in server.get("/api/project")["classes"]] == ["1", "4", "3"]
+    into = page.get_by_label("Merge leap into")
+    into.focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Escape")
+    expect(into).to_have_value("")
+    into.focus()  # Esc leaves a field
+    for _ in range(2):
+        page.keyboard.press("ArrowDown")
+    assert names(server) == ["jump", "leap", "hop"]
+    page.keyboard.press("Enter")
+    see(page, "hop at 2 s")
+    expect(page.locator(".class-press").first).to_be_focused()
+    assert names(server) == ["jump", "hop"]
+
+    page.get_by_label("Edit hop").click()
+    page.get_by_label("Name of hop").fill("bounce")
+    page.keyboard.press("Enter")
+    see(page, "bounce at 2 s")
+    page.keyboard.press("Escape")
+    page.locator("#undo").click()  # one edit, though Enter and leaving the field both tell of it
+    see(page, "hop at 2 s")
+
+
+def test_a_class_in_use_is_said_to_be(page: Any, server: Server) -> None:
+    page.complaints.allow("409")
+    ready(page)
+    add_classes(page, "jump")
+    click_at(page, "1", 2)
+    see(page, "jump at 2 s")
+    page.get_by_label("Edit jump").click()
+    page.get_by_label("Delete class jump").click()
+    expect(page.locator(".toast.error")).to_contain_text("This class is in use")
+
+
 def test_what_was_clicked_follows_a_renamed_video(page: Any, server: Server) -> None:
     page.complaints.allow("404")  # of a picture asked for just before it was renamed
     ready(page)

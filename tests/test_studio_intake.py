@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -70,6 +74,53 @@ def test_what_one_project_wrote_another_takes_in(folder: Path, tmp_path: Path, f
         assert export(other, tmp_path / f"theirs {name}") == export(folder, tmp_path / name)
 
 
+def test_frames_are_one_time_up_to_half_of_one(folder: Path, tmp_path: Path, capsys) -> None:
+    rows = "one,1.07,jump\none,5.33,jump\ntwo,3.21,run\n"
+    (tmp_path / "clicks.csv").write_text("video_id,timestamp,label\n" + rows)
+    assert run("studio", folder, "--import", tmp_path / "clicks.csv") == 0
+    before = export(folder, tmp_path / "before.csv")
+    for format in ("lacp", "soccernet"):
+        out = f"{tmp_path}/{format}/"
+        assert run("studio", folder, "--export", out, "--format", format) == 0
+        assert run("studio", folder, "--import", out) == 0
+        assert "0 clicks and 0 segments taken in; 3 were there already" in capsys.readouterr().out
+    assert export(folder, tmp_path / "after.csv") == before
+    # Of a film that is not here no rate need be known.
+    table = tmp_path / "lacp" / "clicks.csv"
+    (file,) = (tmp_path / "lacp").iterdir()
+    text = file.read_text()
+    table.write_text(f"{text}jump,elsewhere,30\n")
+    assert run("studio", folder, "--import", table) == 0
+    assert "left out, as no such video is here: 'elsewhere' (1)" in capsys.readouterr().out
+
+
+def test_segments_of_no_length_are_left_out(folder: Path, tmp_path: Path, capsys) -> None:
+    spans = tmp_path / "spans.csv"
+    spans.write_text("video,start,end,label\none,3,3,jump\none,20.3,20.7,jump\none,4,5,jump\n")
+    assert run("studio", folder, "--import", spans) == 0
+    out = capsys.readouterr().out
+    assert "left out, as a segment must end after it starts: 3 s of 'one', 20 s of 'one'" in out
+    assert "1 segment taken in" in out
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs the limits of POSIX")
+def test_a_full_disk_is_one_line_and_takes_nothing(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "few.csv").write_text("video_id,timestamp,label\none,1,jump\n")
+    assert run("studio", folder, "--import", tmp_path / "few.csv") == 0
+    rows = "".join(f"two,{n / 1000},jump\n" for n in range(15_000))
+    (tmp_path / "many.csv").write_text("video_id,timestamp,label\n" + rows)
+    code = (
+        "import resource, sys; from hrpro.cli import main\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))\n"
+        "sys.exit(main(sys.argv[1:]))\n"
+    )
+    words = ["studio", str(folder), "--import", str(tmp_path / "many.csv")]
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert "cannot be written" in done.stderr
+    assert export(folder, tmp_path / "out.csv") == "video_id,timestamp,label\none,1,jump\n"
+
+
 def test_what_cannot_be_taken_in_is_one_line_and_changes_nothing(folder: Path, tmp_path: Path, said) -> None:
     def fault(text: str, *more: str, name: str = "table.csv") -> str:
         (tmp_path / name).write_text(text)
@@ -82,6 +133,13 @@ def test_what_cannot_be_taken_in_is_one_line_and_changes_nothing(folder: Path, t
     )
     assert f"{tmp_path / 'table.csv'}:3" in fault(head + "one,1,jump\none,soon,jump\n")
     assert "cannot be a class" in fault(head + f"one,1,{'j' * 101}\n")
+    for below in ("x", "y"):
+        (folder / below).mkdir()
+        shutil.copy(folder / "one.mp4", folder / below / "clip.mp4")
+    assert "there are several videos 'clip' here (write its path below the folder)" in fault(
+        head + "clip,1,jump\n"
+    )
+    assert "name it with --format: " in fault("nothing\n", name="x.bin")
     assert "no click, and no segment that somebody set" in fault(
         '{"version": "1", "results": {"one": [{"segment": [1, 2], "label": "jump", "score": 0.5}]},'
         ' "external_data": {}}',

@@ -19,6 +19,7 @@ pytest.importorskip("av", reason="the extra [video] is not installed")
 
 from hrpro.core.annotations import Click
 from hrpro.studio.answers import Refused
+from hrpro.studio.naming import prediction_id
 from hrpro.studio.runs_of import Run, class_ids
 from hrpro.studio.store import Store
 from studio_store import (
@@ -280,23 +281,59 @@ def test_classes_become_one_and_undo_parts_them(store: Store) -> None:
 
 def test_what_was_clicked_goes_with_a_renamed_video(tmp_path: Path) -> None:
     files: dict[str, float | None] = {"old": 60.0, "new": 60.0, "short": 10.0}
-    store = Store(tmp_path / "studio.db", lambda: files)
-    edits = [add_class(), add_click("k1", 50, "old"), add_segment("s1", 2, 4, "old")]
-    store.apply("me", new_id(), [*edits, {**judge(), "video": "old"}])
+    store, found = Store(tmp_path / "studio.db", lambda: files), prediction_id("7", "old", 3)
+    edits = [add_class(), add_click("k1", 50, "old"), {**add_segment("s1", 2, 4, "old"), "prediction": found}]
+    store.apply("me", new_id(), [*edits, {**judge(found), "video": "old"}])
     before = everything(store, versions=False)
     move = {"op": "move_video", "id": "old", "video": "new"}
     assert "stay with it" in refusal(store, move).message
     del files["old"]
     assert "from 0 to 10 s" in refusal(store, {**move, "video": "short"}).message
-    assert len(store.apply("me", new_id(), [move]).changed) == 2
+    store.apply("me", new_id(), [move])
     assert store.click_table() == {"new": (Click(50, "jump"),)}
-    assert [one["video"] for one in (*store.segments(), *store.verdicts())] == ["new", "old"]
+    assert [one["video"] for one in (*store.segments(), *store.verdicts())] == ["new", "new"]
+    moved = prediction_id("7", "new", 3)  # as the same run predicts the same film under its new name
+    assert (store.segments()[0]["prediction"], store.verdicts()[0]["id"]) == (moved, moved)
     with store.view() as view:
         assert view.counts("click") == {"new": 1}
     assert refusal(store, move).message == "There is nothing to move."
     store.undo("me", new_id())
     assert everything(store, versions=False) == before
     store.close()
+
+
+@pytest.mark.parametrize("name", ["1.02.03\u202fPM", " a", "a ", "x\u00a0y", "x" * 700])
+def test_whatever_a_renamed_video_was_called_its_clicks_go_with_it(tmp_path: Path, name: str) -> None:
+    files: dict[str, float | None] = {name: 10.0, name.strip(): 10.0, "new": 10.0}
+    store = Store(tmp_path / "studio.db", lambda: files)
+    store.apply("me", new_id(), [add_class(), add_click("k1", 1, name)])
+    files.clear()
+    files["new"] = 10.0
+    store.apply("me", new_id(), [{"op": "move_video", "id": name, "video": "new"}])
+    assert store.click_table() == {"new": (Click(1, "jump"),)}
+    store.close()
+
+
+def test_what_others_do_with_a_merged_class_is_of_the_other(store: Store) -> None:
+    store.apply("me", new_id(), [add_class("c2", "leap"), add_class("c3", "hop")])
+    for id, into, version in (("c1", "c2", 1), ("c2", "c3", 2)):
+        store.apply("me", new_id(), [{"op": "merge_class", "id": id, "version": version, "into": into}])
+    store.apply("you", new_id(), [add_click("k2", 5), add_segment("s2", 4, 6)])
+    assert store.click_table() == {"a": (Click(1, "hop"), Click(5, "hop"))}
+    assert {one["class"] for one in store.segments()} == {"c3"}
+
+
+def test_what_a_person_cannot_do_is_no_conflict_with_another(store: Store) -> None:
+    for op in (
+        {"op": "delete_class", "id": "c1", "version": 1},
+        add_class("c2", "jump"),
+        {"op": "edit_class", "id": "c2", "version": 1, "key": "1"},
+    ):
+        if op["op"] == "edit_class":
+            store.apply("me", new_id(), [add_class("c4", "hop", "1"), add_class("c2", "leap")])
+        said = refusal(store, op)
+        assert (said.status, said.error) == (409, "taken")
+        assert said.current is not None
 
 
 IDS = st.integers(0, 3)
@@ -360,7 +397,7 @@ def try_apply(store: Store, client: str, ops: list[dict[str, Any]]) -> bool:
     try:
         store.apply(client, new_id(), ops)
     except Refused as refused:
-        only(refused, "conflict", "invalid")
+        only(refused, "conflict", "invalid", "taken")
         return False
     return True
 
@@ -451,7 +488,7 @@ class TwoClients(RuleBasedStateMachine):
         try:
             (self.store.undo if back else self.store.redo)(client, new_id())
         except Refused as refused:
-            only(refused, "nothing", "conflict")
+            only(refused, "nothing", "conflict", "taken")
         self.now = everything(self.store)
         changed = {key for key in before.keys() | self.now.keys() if before.get(key) != self.now.get(key)}
         for key in changed & self.last_by.keys():

@@ -21,6 +21,7 @@ from hrpro.core.errors import ConfigError, DataError
 from hrpro.studio import playable as module
 from hrpro.studio.launch import Progress
 from hrpro.studio.project import OWN, open_project
+from hrpro.studio.recordings import recorded
 from hrpro.studio.runs_of import latest, looked
 from hrpro.studio.state import Studio
 from hrpro.video.sources import find_videos
@@ -171,6 +172,15 @@ def test_a_folder_inside_the_corner_is_the_project_around_it(folder: Path) -> No
     run = folder / OWN / "runs" / "1"
     (run / "checkpoints").mkdir(parents=True)
     assert open_project(run).root == folder.resolve()
+
+
+def test_ids_of_a_manifest_that_lead_out_of_the_run_are_left_out(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "run/features").mkdir(parents=True)
+    video = str(next(iter(folder.glob("*.mp4"))))
+    ids = ["../../x", "/tmp/x", "a/../b", "", "a//b", "./a", "a\\..\\b", "a/b", "é c"]
+    lines = [json.dumps({"id": id, "video": video}) for id in ids]
+    (tmp_path / "run/features/manifest.jsonl").write_bytes("\n".join(lines).encode() + b'\n{"id": "\xff"}\n')
+    assert list(recorded(tmp_path / "run")) == ["a/b", "é c"]
 
 
 def test_a_run_shows_the_videos_that_it_was_trained_on(folder: Path, tmp_path: Path) -> None:

@@ -10,21 +10,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hrpro.core.annotations import Detections
+from hrpro.core.annotations import Detection, Detections
 from hrpro.core.timeline import Timeline
 from hrpro.data.formats.activitynet import read_detections, write_detections
 from hrpro.localizer import HRPro
+from hrpro.studio.export import _once
+from hrpro.studio.naming import prediction_id
 from hrpro.studio.predictions import (
     Curves,
     found_path,
     predict_into,
-    prediction_id,
     read_curves,
     read_predicted,
     surest,
     thinned,
 )
 from hrpro.studio.review import DOUBTFUL, counts_of, worklist
+from hrpro.studio.review_api import _today
 from hrpro.studio.runs_of import Run, class_ids, names_of
 from hrpro.studio.store import Store
 from hrpro.studio.uncertainty import DOUBTS, Scored, chance, doubts, uncertainty, worth_showing
@@ -263,6 +265,21 @@ def test_what_was_verified_before_is_not_asked_again(tmp_path: Path) -> None:
         assert [one["start"] for one in worklist(run, ["v"], view, sort="time")] == [20, 30, 40]
         assert counts_of(run, ["v"], view) == {"v": (5, 2)}
     store.close()
+
+
+def test_what_was_found_as_two_classes_that_are_one_today_comes_out_once() -> None:
+    found = [
+        Detection(0, 4, "leap", 0.9),
+        Detection(0.5, 4, "leap", 0.8),
+        Detection(0.5, 4, "run", 0.7),
+        Detection(3.9, 8, "leap", 0.6),
+    ]
+    assert _once(found) == [found[0], found[2], found[3]]
+    told = {"classes": ["jump", "run", "leap"], "activation": [[0.1, 0.9], [0.5, 0.5], [0.7, 0.2]]}
+    assert _today(told, {"jump": "leap", "leap": "leap"}) == {
+        "classes": ["leap", "run"],
+        "activation": [[0.7, 0.9], [0.5, 0.5]],
+    }
 
 
 def test_a_class_renamed_after_the_run_is_called_by_its_new_name() -> None:

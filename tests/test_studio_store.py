@@ -336,6 +336,19 @@ def test_a_database_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
     db.close()
 
 
+def test_a_database_that_another_program_holds_is_not_called_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with opened(tmp_path) as store:
+        path = store.path
+    whole = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda *words, **more: whole(*words, **{**more, "timeout": 0.1}))
+    with closing(whole(path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(DataError, match=r"another program is writing to .*try again when it has ended"):
+            Store(path, dict)
+
+
 @pytest.mark.parametrize("content", [b"not a database at all" * 99, b"SQLite format 3\0" + b"\xff" * 5000])
 def test_what_is_no_database_is_told_in_one_line(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "studio.db"

@@ -6,6 +6,7 @@ Bad input ends in one line and exit code 2.
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import re
 import sys
@@ -52,6 +53,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     # PyTorch's threads wait for each other busily unless told before it is loaded, and beside any other busy
     # program that takes a training several times as long.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    for stream in (sys.stdout, sys.stderr):  # names of files are told as they are, readable or not
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="surrogateescape")
     words = list(sys.argv[1:] if argv is None else argv) or ["--help"]
     with warnings.catch_warnings():
         warnings.showwarning = lambda message, *_: _say(message)

@@ -18,7 +18,7 @@ from hrpro.data.formats.activitynet import parse_detections, read_detections, wr
 from hrpro.data.formats.jsonfile import read_json
 from hrpro.localizer import HRPro
 from hrpro.model_folder import fingerprint
-from hrpro.runs import pick_device
+from hrpro.runs import check_ours, pick_device
 from hrpro.video.extract import LOCAL, RAY, Parts, engine_of, work_through
 from hrpro.video.jobs import Outcome, Tell, outcome
 from hrpro.video.origin import Origin, rebuild
@@ -130,7 +130,7 @@ def predict_videos(
     }
     work = Parts(begin, finish, origin, None if weights is None else Path(weights).absolute(), film=render)
     with standing_for(out) as folder:
-        _check_ours(folder / f"{ALL}.json")
+        check_ours(folder / f"{ALL}.json")
         jobs = placed([PredictJob(s.id, s.path, folder / s.id, **shared) for s in sources], sources, out)
         outcomes = work_through(
             work,
@@ -157,20 +157,6 @@ def predict_videos(
             stacklevel=2,
         )
     return outcomes
-
-
-def _check_ours(path: Path) -> None:
-    """DataError for a file of all detections that somebody else wrote."""
-    if not path.exists():
-        return
-    try:
-        content = read_json(path)
-        ours = isinstance(content, dict) and "hrpro" in content["external_data"]
-    except (DataError, KeyError, TypeError):
-        ours = False
-    if not ours:
-        mend = "name another folder with --out, or remove it"
-        raise DataError("is there already and was not written by hrpro predict", where=path, mend=mend)
 
 
 def begin(job: PredictJob) -> Outcome | str:

@@ -14,7 +14,7 @@ from rich.progress import track
 import hrpro
 from hrpro.config import Config
 from hrpro.core.annotations import Detections
-from hrpro.core.errors import ConfigError, RunError, naming
+from hrpro.core.errors import ConfigError, DataError, RunError, naming
 from hrpro.data.formats.jsonfile import read_json
 from hrpro.data.training_set import Recording
 from hrpro.localizer import HRPro
@@ -25,11 +25,21 @@ from hrpro.report.click_trials import click_trials
 from hrpro.report.collect import RunResult, Subject, Traces
 from hrpro.report.curves import read_logs
 from hrpro.report.export import FORMATS
-from hrpro.report.page import plotly_script
+from hrpro.report.page import GENERATOR, plotly_script
 from hrpro.report.write import write_report
 from hrpro.report_data import Material, of_dataset, of_videos, subject_of
 from hrpro.runs import check_features, check_writable, pick_device
 from hrpro.video.vectors import FeatureSequence
+
+
+def _check_report(out: Path) -> None:
+    """DataError for a file, where the report is to go, that is none."""
+    if out.is_file():
+        with out.open("rb") as file:
+            start = file.read(1000)
+        if GENERATOR.encode() not in start:
+            mend = "name another file with --out, or remove it"
+            raise DataError("is there already and is no report of hrpro's", where=out, mend=mend)
 
 
 def report(
@@ -61,6 +71,7 @@ def report(
     """
     plotly_script()
     check_writable(out)
+    _check_report(out)
     if format not in FORMATS:
         raise ConfigError(f"must be one of {', '.join(FORMATS)}, not {format!r}", where="--format")
     more = [] if click_curves is None else [click_trials(click_curves)]

@@ -22,7 +22,7 @@ from hrpro.core.errors import ConfigError, DataError, RunError, naming
 from hrpro.core.timeline import Timeline
 from hrpro.data.folder import open_dataset
 from hrpro.data.formats.activitynet import write_detections
-from hrpro.data.formats.jsonfile import write_atomic
+from hrpro.data.formats.jsonfile import read_json, write_atomic
 from hrpro.data.formats.tables import plain, write_table
 from hrpro.data.supervised import SupervisedSet
 from hrpro.data.training_set import Recording, TrainingSet
@@ -110,6 +110,7 @@ def predict_split(run: Path, data: Path, split: str, out: Path, device: str = "a
     if (run / SETTINGS).is_file() and not is_trained(run):
         raise RunError("the training is not finished", where=run, mend="go on with hrpro train --resume")
     check_writable(out)
+    check_ours(out)
     model = HRPro.load(run, device=pick_device(device))
     dataset = open_dataset(data)
     recordings = dataset.recordings(split)
@@ -131,6 +132,20 @@ def check_writable(out: Path) -> None:
     except OSError as error:
         mend = "name a file in a folder you may write to"
         raise DataError(f"cannot be written: {error.strerror}", where=out, mend=mend) from error
+
+
+def check_ours(path: Path) -> None:
+    """DataError for a file, where detections are to go, that ``predict`` did not write."""
+    if not path.exists():
+        return
+    try:
+        content = read_json(path)
+        ours = isinstance(content, dict) and "hrpro" in content["external_data"]
+    except (DataError, KeyError, TypeError):
+        ours = False
+    if not ours:
+        mend = "name another folder with --out, or remove it"
+        raise DataError("is there already and was not written by hrpro predict", where=path, mend=mend)
 
 
 def predict_recordings(model: HRPro, recordings: Iterable[Recording]) -> dict[str, Detections]:

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hrpro.core.annotations import Detections
+from hrpro.core.errors import ConfigError
 from hrpro.data.formats.activitynet import GroundTruth, read_detections, read_ground_truth
 from hrpro.data.formats.jsonfile import write_atomic
 from hrpro.metrics.ambiguous import read_ambiguous, without_ambiguous
@@ -49,6 +50,10 @@ def evaluate_files(
     also the single-moment mAP. Raises DataError or ConfigError.
     """
     thresholds = parse_tious(tiou)
+    for option, out in (("--json", json_file), ("--csv", csv_file)):
+        if out is not None and any(_same(out, read) for read in (ground_truth, detections, ambiguous)):
+            what = f"{out} is what is to be evaluated, or by what"
+            raise ConfigError(what, where=option, mend="name another file for the result")
     truth, found, removed = _read(ground_truth, detections, subset, exclude, ambiguous, drop_labels)
     result = mean_average_precision(truth.videos, found, thresholds)
     coverage = replace(result.coverage, ambiguous_detections=removed, excluded_unknown=truth.excluded_unknown)
@@ -65,6 +70,10 @@ def evaluate_files(
         csv.writer(sheet, lineterminator="\n").writerows(result.rows())
         write_atomic(csv_file, sheet.getvalue())
     return result
+
+
+def _same(one: str | Path, other: str | Path | None) -> bool:
+    return other is not None and Path(one).exists() and Path(other).exists() and Path(one).samefile(other)
 
 
 def _read(

@@ -16,6 +16,8 @@ from hrpro.core.errors import ConfigError
 from hrpro.report.figure import HALF, Figure, Section
 from hrpro.report.markup import Markup, paragraph, tag
 
+GENERATOR = "hrpro report"
+
 
 def render(title: str, subtitle: str, sections: Sequence[Section]) -> str:
     """The page. ConfigError if Plotly is not installed."""
@@ -34,6 +36,7 @@ def render(title: str, subtitle: str, sections: Sequence[Section]) -> str:
     head = tag(
         "head",
         tag("meta", charset="utf-8"),
+        tag("meta", name_="generator", content=GENERATOR),
         tag("meta", http_equiv="Content-Security-Policy", content=policy),
         tag("meta", name_="viewport", content="width=device-width, initial-scale=1"),
         tag("meta", name_="color-scheme", content="light dark"),

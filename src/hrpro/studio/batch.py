@@ -32,11 +32,15 @@ class Step:
     after: Value | None
 
 
+TAKEN = "taken"
+"""Error of a conflict that nobody else need have had a part in."""
+
+
 class Conflict(Refused):
     """409: ``thing`` is not as the client believed. ``current`` is filled in once the batch is undone."""
 
-    def __init__(self, kind: Kind, id: str, message: str) -> None:
-        super().__init__(409, "conflict", message)
+    def __init__(self, kind: Kind, id: str, message: str, error: str = "conflict") -> None:
+        super().__init__(409, error, message)
         self.thing = kind, id
 
 
@@ -127,6 +131,14 @@ class Batch:
             raise invalid("There is no such video in this project, or it cannot be read.")
         return video, self.durations[video]
 
+    def class_of(self, op: Mapping[str, Any]) -> str:
+        """The id of the class that an operation names; of one that was merged into another, that other's."""
+        id = checks.id_of(op, "class")
+        version, value = self.read("class", id)
+        if version and value is None:
+            return next((new for new, held in self._classes().items() if id in held.get("was", ())), id)
+        return id
+
     def free_key(self) -> str | None:
         """The first key that no class has; None: all are taken."""
         taken = {value["key"] for value in self._classes().values()}
@@ -155,14 +167,16 @@ class Batch:
             used = "SELECT count(*) FROM things WHERE class = ? AND value IS NOT NULL"
             (count,) = self.db.execute(used, (id,)).fetchone()
             if count:
-                raise Conflict("class", id, f"This class is in use: {count} clicks or segments are of it.")
+                message = f"This class is in use: {count} clicks or segments are of it."
+                raise Conflict("class", id, message, TAKEN)
             return
         for other, theirs in self._classes().items():
             if other != id and plain(theirs["name"]) == plain(value["name"]):
-                raise Conflict("class", other, f"There is a class {theirs['name']!r} already.")
+                message = f"There is a class {theirs['name']!r} already."
+                raise Conflict("class", other, message, TAKEN)
             if other != id and value["key"] is not None and theirs["key"] == value["key"]:
                 message = f"Key {value['key']} belongs to class {theirs['name']!r} already."
-                raise Conflict("class", other, message)
+                raise Conflict("class", other, message, TAKEN)
 
 
 def whole(id: str, version: int, value: Value | None) -> Value | None:

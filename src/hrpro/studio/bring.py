@@ -25,9 +25,11 @@ def bring(
     clicks: Mapping[str, Sequence[Click]],
     segments: Mapping[str, Sequence[Segment]],
     author: str,
+    same: Mapping[str, float] | None = None,
 ) -> tuple[int, int]:
     """Write what is new, of both by video; how many clicks and segments of the given ones that were.
 
+    same: s, by video, up to which two times are one, where that is more than SAME.
     A segment in which no click of its class lies gets one, as one that is drawn in the review does.
     """
     view = View(batch.db)
@@ -45,6 +47,9 @@ def bring(
         spans[item["video"], item["class"]].append((item["start"], item["end"]))
     before = {key: tuple(held) for key, held in times.items()}
 
+    def near(video: str) -> float:
+        return max(SAME, (same or {}).get(video, 0.0))
+
     def click(video: str, of_class: str, time: float) -> None:
         value: Value = {"video": video, "time": time, "class": of_class, "author": author}
         batch.write("click", uuid.uuid4().hex, value)
@@ -54,13 +59,14 @@ def bring(
     for video, held in clicks.items():
         for one in held:
             key = video, ids[plain(one.label)]
-            if not any(abs(time - one.time) <= SAME for time in before.get(key, ())):
+            if not any(abs(time - one.time) <= near(video) for time in before.get(key, ())):
                 click(*key, one.time)
                 new_clicks += 1
     for video, drawn in segments.items():
         for one in drawn:
             key = video, ids[plain(one.label)]
-            if any(max(abs(start - one.start), abs(end - one.end)) <= SAME for start, end in spans[key]):
+            apart = (max(abs(start - one.start), abs(end - one.end)) for start, end in spans[key])
+            if any(each <= near(video) for each in apart):
                 continue
             value: Value = {"video": video, "start": one.start, "end": one.end, "class": key[1]}
             batch.write("segment", uuid.uuid4().hex, {**value, "origin": "drawn", "prediction": None})

@@ -13,6 +13,8 @@ LATEST = 1e9
 """s; where a video's duration is not known."""
 SLACK = 1.0
 """s by which a player may hold a video for longer than its pictures last, as with sound that ends later."""
+LONGEST = 4096
+"""Characters of a path."""
 KEYS = tuple("123456789")
 """The number keys, by which classes are clicked."""
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}\Z")
@@ -29,6 +31,22 @@ def text(op: Mapping[str, Any], key: str, most: int) -> str:
     if not is_text(value, most):
         raise invalid(f"{key!r} must have 1 to {most} characters that can be shown.")
     return value
+
+
+def exact(op: Mapping[str, Any], key: str) -> str:
+    """A text as it is, with all its blanks: the name of something that was stored under it."""
+    value = op.get(key)
+    if not isinstance(value, str) or not 1 <= len(value) <= LONGEST or not _writable(value):
+        raise invalid(f"{key!r} must be a text.")
+    return value
+
+
+def _writable(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def is_text(value: Any, most: int) -> bool:

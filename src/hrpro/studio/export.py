@@ -6,7 +6,7 @@ from __future__ import annotations
 import io
 import os
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,7 +23,7 @@ from hrpro.data.formats.registry import by_name, guess_target
 from hrpro.studio.predictions import read_predicted
 from hrpro.studio.project import OWN, Project, open_project
 from hrpro.studio.reading import View
-from hrpro.studio.review import Judged
+from hrpro.studio.review import SAME, Judged, tiou
 from hrpro.studio.runs_of import Run, latest, names_of, run_of
 from hrpro.studio.store import Store
 
@@ -63,8 +63,19 @@ def found_of(run: Run, view: View, project: Project) -> Annotations:
                 for one in found.shown
                 if one.score >= found.min_score and judged.verdict(id, one) != "rejected"
             ]
-            videos[id] = Video((), tuple(kept))
+            videos[id] = Video((), tuple(_once(kept) if len(set(names.values())) < len(names) else kept))
     return _known(videos, project)
+
+
+def _once(found: Sequence[Detection]) -> list[Detection]:
+    """Of what was found twice, as two classes that are one today, the better (they come best first)."""
+    kept = list[Detection]()
+    for one in found:
+        if not any(
+            one.label == better.label and tiou(one, better.start, better.end) >= SAME for better in kept
+        ):
+            kept.append(one)
+    return kept
 
 
 def run_to_export(project: Project, id: str) -> Run:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -9,10 +10,11 @@ from typing import TypeVar
 
 from hrpro.convert import read
 from hrpro.core.annotations import Click, Detection, Segment
-from hrpro.core.errors import DataError
+from hrpro.core.errors import DataError, RunError
 from hrpro.data.clicks import few_enough_to_skip
 from hrpro.data.faults import some_of
 from hrpro.data.formats.neutral import Video, counted
+from hrpro.studio.bring import SAME
 from hrpro.studio.checks import SLACK, is_text
 from hrpro.studio.lock import LOCK, only_server
 from hrpro.studio.ops import LABEL
@@ -21,6 +23,7 @@ from hrpro.studio.store import Store
 from hrpro.video.sources import Source, by_name
 
 T = TypeVar("T", Click, Segment)
+_ANY = 25.0  # frames a second, where any would do
 
 
 def take_in(path: Path, source: Path, format: str | None) -> list[str]:
@@ -36,17 +39,26 @@ def take_in(path: Path, source: Path, format: str | None) -> list[str]:
 
     def rate(name: str) -> float | None:
         id = names.get(name)
-        return None if id is None else project.videos[id].fps
+        return _ANY if id is None else project.videos[id].fps  # of what is not here nothing is taken
 
     form, annotations = read(source, format, rate)
+    if form.renamed is not None:
+        names = {form.renamed(id): id for id in project.durations()} | names
     held = _Held(source)
     for name, video in annotations.videos.items():
+        if name in names and names[name] is None:
+            what, mend = f"there are several videos {name!r} here", "write its path below the folder"
+            raise DataError(what, where=source, mend=mend)
         held.add(project, names.get(name), name, video)
     held.check()
+    framed = form.unit == "frame"
+    same = {id: 0.5 / (project.videos[id].fps or _ANY) + SAME for id in held.clicks} if framed else {}
     with only_server(project.own / LOCK, "hrpro studio --import"):
         store = Store(project.database, project.durations)
         try:
-            clicks, segments = store.take_in(held.clicks, held.segments)
+            clicks, segments = store.take_in(held.clicks, held.segments, same)
+        except sqlite3.Error as error:
+            raise RunError(f"cannot be written: {error}", where=project.database) from error
         finally:
             store.close()
     old = held.kept - clicks - segments
@@ -62,7 +74,7 @@ class _Held:
         self.source = source
         self.clicks, self.segments = dict[str, list[Click]](), dict[str, list[Segment]]()
         self.total = self._found = 0
-        self._unknown, self._late = list[str](), list[str]()
+        self._unknown, self._late, self._empty = list[str](), list[str](), list[str]()
 
     @property
     def kept(self) -> int:
@@ -106,6 +118,8 @@ class _Held:
             told.append(f"left out, as no such video is here: {some_of(self._unknown)}")
         if self._late:
             told.append(f"left out, as not in its video: {some_of(self._late)}")
+        if self._empty:
+            told.append(f"left out, as a segment must end after it starts: {some_of(self._empty)}")
         if self._found:
             told.append(f"left out, found and not verified: {counted(self._found, 'segment')} with a score")
         return told
@@ -115,18 +129,22 @@ class _Held:
         kept = list[T]()
         for one in held:
             last = one.time if isinstance(one, Click) else one.end
-            if end is None or last <= end + SLACK:
-                kept.append(one if end is None else _cut(one, end))
-            else:
+            inside = one if end is None else _cut(one, end)
+            if end is not None and last > end + SLACK:
                 self._late.append(f"{last:g} s of {name!r}, which ends at {end:g} s")
+            elif isinstance(inside, Segment) and not inside.start < inside.end:
+                self._empty.append(f"{inside.start:g} s of {name!r}")
+            else:
+                kept.append(inside)
         return kept
 
 
-def _names(project: Project) -> dict[str, str]:
-    """The project's videos, but those of which nothing can be seen, by all they may be called."""
+def _names(project: Project) -> dict[str, str | None]:
+    """The project's videos, but those of which nothing can be seen, by all they may be called (None: several
+    of them are)."""
     seen = project.durations()
     sources = [Source(id, path) for id, path in project.files.items() if id in seen]
-    called = {name: one.id for name, one in by_name(sources).items() if one is not None}
+    called = {name: None if one is None else one.id for name, one in by_name(sources).items()}
     return called | {id: id for id in seen}
 
 

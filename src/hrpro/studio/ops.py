@@ -9,6 +9,7 @@ from hrpro.studio import checks
 from hrpro.studio.answers import invalid
 from hrpro.studio.batch import Batch, Conflict, Value
 from hrpro.studio.changes import Kind
+from hrpro.studio.naming import moved_id
 
 MOST = 1000
 """Operations in one request."""
@@ -37,9 +38,7 @@ def _add_click(batch: Batch, op: Value, author: str) -> str:
     id, (video, duration) = checks.id_of(op), batch.video(op)
     time = checks.seconds(op, "time", duration)
     batch.new("click", id)
-    batch.write(
-        "click", id, {"video": video, "time": time, "class": checks.id_of(op, "class"), "author": author}
-    )
+    batch.write("click", id, {"video": video, "time": time, "class": batch.class_of(op), "author": author})
     return "Add click"
 
 
@@ -53,7 +52,7 @@ def _move_click(batch: Batch, op: Value, _: str) -> str:
 
 def _relabel_click(batch: Batch, op: Value, _: str) -> str:
     id = checks.id_of(op)
-    batch.write("click", id, {**batch.seen("click", op, id), "class": checks.id_of(op, "class")})
+    batch.write("click", id, {**batch.seen("click", op, id), "class": batch.class_of(op)})
     return "Relabel click"
 
 
@@ -103,18 +102,26 @@ def _merge_class(batch: Batch, op: Value, _: str) -> str:
 
 
 def _move_video(batch: Batch, op: Value, _: str) -> str:
-    """What was clicked in a video whose file has another name now. Verdicts, on a run's files, stay."""
-    old, (video, duration) = checks.text(op, "id", NAME), batch.video(op)
+    """What was clicked and judged in a video whose file has another name now."""
+    old, (video, duration) = checks.exact(op, "id"), batch.video(op)
     if old in batch.durations:
         raise invalid("Its own file is in the folder; its clicks stay with it.")
-    held = [thing for thing in batch.held("video", old) if thing[0] != "verdict"]
+    held = batch.held("video", old)
     if not held:
         raise invalid("There is nothing to move.")
     for kind, id, value in held:
-        times = {
-            key: checks.seconds(value, key, duration) for key in ("time", "start", "end") if key in value
-        }
-        batch.write(kind, id, {**value, **times, "video": video})
+        named = [key for key in ("time", "start", "end") if key in value]
+        moved = {**value, **{key: checks.seconds(value, key, duration) for key in named}, "video": video}
+        if kind == "segment" and not moved["start"] < moved["end"]:
+            raise invalid(f"A segment begins at {value['start']:.6g} s, where this video has ended.")
+        if value.get("prediction"):
+            moved["prediction"] = moved_id(value["prediction"], old, video)
+        new = moved_id(id, old, video) if kind == "verdict" else id  # known by the name of what it is on
+        if new != id:
+            if batch.read(kind, new)[1] is not None:
+                continue
+            batch.write(kind, id, None)
+        batch.write(kind, new, moved)
     return "Move to the renamed video"
 
 
@@ -124,7 +131,7 @@ def _segment(batch: Batch, id: str, op: Value, value: Value, changes: Value) -> 
         if key in changes:
             value[key] = checks.seconds(op, key, duration)
     if "class" in changes:
-        value["class"] = checks.id_of(op, "class")
+        value["class"] = batch.class_of(op)
     if not value["start"] < value["end"]:
         raise invalid("A segment must end after it starts.")
     batch.write("segment", id, value)

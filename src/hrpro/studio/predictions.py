@@ -6,7 +6,6 @@ with their uncertainty and most certain moment; activations/<video>.safetensors 
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from functools import lru_cache
@@ -25,6 +24,7 @@ from hrpro.data.averaged import averaged
 from hrpro.data.formats.activitynet import parse_detections, write_detections
 from hrpro.data.formats.jsonfile import read_json
 from hrpro.data.whole import appearing
+from hrpro.studio.naming import prediction_id
 from hrpro.studio.uncertainty import Scored, chance, doubts, uncertainty, worth_showing
 
 if TYPE_CHECKING:  # the server reads predictions; only its worker loads PyTorch
@@ -67,11 +67,6 @@ class Curves:
     timeline: Timeline
     attention_t: NDArray[np.float32]
     activation_tc: NDArray[np.float32]
-
-
-def prediction_id(run: str, video: str, rank: int) -> str:
-    """The same for the same run, video and rank, and short and plain however the video is called."""
-    return f"{run}-{hashlib.sha256(video.encode()).hexdigest()[:12]}-{rank}"
 
 
 def found_path(run: Path, video: str) -> Path:

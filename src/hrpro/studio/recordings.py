@@ -49,18 +49,27 @@ def recordings(dataset: Dataset) -> dict[str, ProjectVideo]:
 
 
 def recorded(run: Path) -> dict[str, Path]:
-    """The videos that a run's features were extracted from and that are still there, by id."""
+    """The videos that a run's features were extracted from and that are still there, by id.
+
+    Files are written under these ids: one that leads out of its folder is left out.
+    """
     path = manifest_path(run / "features")
     files = {}
-    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
+    for line in path.read_text("utf-8", "replace").splitlines() if path.is_file() else ():
         try:
             entry = json.loads(line)
             id, video = entry["id"], Path(entry["video"])
         except (ValueError, KeyError, TypeError):
             continue
-        if isinstance(id, str) and video.is_absolute() and video.is_file():
+        if isinstance(id, str) and _inside(id) and video.is_absolute() and video.is_file():
             files[id] = video
     return files
+
+
+def _inside(id: str) -> bool:
+    """Whether it is a path below a folder, as ids of videos are."""
+    parts = id.split("/")
+    return "\\" not in id and "\0" not in id and all(part not in ("", ".", "..") for part in parts)
 
 
 def described(run: Path) -> Path:

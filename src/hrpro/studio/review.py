@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from hrpro.core.annotations import Detection
 from hrpro.studio.predictions import Predicted, Shown, read_predicted
 from hrpro.studio.reading import View
 from hrpro.studio.runs_of import Run, class_ids
@@ -50,7 +51,7 @@ class Judged:
         said = self.said.get(one.id)
         if said is None:
             before = self._before.get((video, self.classes.get(one.label) or ""), ())
-            said = "accepted" if any(_tiou(one, *segment) >= SAME for segment in before) else None
+            said = "accepted" if any(tiou(one, *segment) >= SAME for segment in before) else None
         return said
 
 
@@ -94,7 +95,7 @@ def _worth(found: Predicted, said: Mapping[str, str]) -> list[Shown]:
     return [one for one in found.shown if one.score >= least or one.id in said]
 
 
-def _tiou(one: Shown, start: float, end: float) -> float:
+def tiou(one: Shown | Detection, start: float, end: float) -> float:
     shared = min(one.end, end) - max(one.start, start)
     return shared / (max(one.end, end) - min(one.start, start)) if shared > 0 else 0.0
 

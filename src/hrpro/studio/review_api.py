@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -45,7 +46,7 @@ def router(studio: Studio) -> APIRouter:
             return {"run": None if chosen is None else chosen.id, **NO_CURVES}
         names = names_of(chosen, studio.store.classes())
         told = thinned(curves)
-        return {"run": chosen.id, **told, "classes": [names.get(label, label) for label in told["classes"]]}
+        return {"run": chosen.id, **told, **_today(told, names)}
 
     @routes.get("/api/review")
     def review(
@@ -91,6 +92,15 @@ def router(studio: Studio) -> APIRouter:
         return {"videos": next_videos(studio.project, clicked, latest(studio.project), limit)}
 
     return routes
+
+
+def _today(told: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    """Classes by their names of today, with their curves; of classes that are one now, the highest."""
+    curves: dict[str, list[float]] = {}
+    for label, curve in zip(told["classes"], told["activation"], strict=True):
+        name = names.get(label, label)
+        curves[name] = list(map(max, curves[name], curve)) if name in curves else curve
+    return {"classes": list(curves), "activation": list(curves.values())}
 
 
 def _chosen(studio: Studio, id: str | None) -> Run | None:

@@ -95,6 +95,9 @@ def open_database(path: Path) -> sqlite3.Connection:
         db.execute("COMMIT")
     except sqlite3.DatabaseError as error:
         db.close()
+        if "database is locked" in str(error):
+            what, mend = "another program is writing to the project's database", "try again when it has ended"
+            raise DataError(what, where=path, mend=mend) from error
         raise _damaged(path, error) from error
     except BaseException:
         db.close()

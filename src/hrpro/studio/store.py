@@ -96,14 +96,17 @@ class Store:
         return self._transact(IMPORT, uuid.uuid4().hex, work)
 
     def take_in(
-        self, clicks: Mapping[str, Sequence[Click]], segments: Mapping[str, Sequence[Segment]]
+        self,
+        clicks: Mapping[str, Sequence[Click]],
+        segments: Mapping[str, Sequence[Segment]],
+        same: Mapping[str, float],
     ) -> tuple[int, int]:
         """Clicks and verified segments by video, out of a file; how many of each were new (see ``bring``)."""
         new = 0, 0
 
         def work(batch: Batch) -> str:
             nonlocal new
-            new = bring(batch, (), clicks, segments, IMPORT)
+            new = bring(batch, (), clicks, segments, IMPORT, same)
             return "Import"
 
         self._transact(IMPORT, uuid.uuid4().hex, work)

@@ -15,12 +15,15 @@ hrpro studio my_videos --export found.csv --found latest   what the last trainin
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from jsonargparse import ArgumentParser
 from jsonargparse.typing import NonNegativeInt
 
-from hrpro.core.errors import ConfigError
+from hrpro.core.errors import ConfigError, HRProError
+from hrpro.data.formats.form import FPS_MEND
 from hrpro.verbs.common import only
 
 
@@ -62,7 +65,9 @@ def main(
         if export is not None:
             raise ConfigError("take in first, export then", where="--import and --export")
         only("--export", found=found, force=force)
-        print(*take_in(Path(project), Path(source), format), sep="\n")
+        with _own_options():
+            told = take_in(Path(project), Path(source), format)
+        print(*told, sep="\n")
         return 0
     if export is None:
         from hrpro.studio.launch import serve
@@ -74,6 +79,21 @@ def main(
     from hrpro.studio.export import export_project
 
     folder = export.endswith(("/", os.sep))
-    told = export_project(Path(project), Path(export), format, folder=folder, force=force, run=found)
+    with _own_options():
+        told = export_project(Path(project), Path(export), format, folder=folder, force=force, run=found)
     print(*told, sep="\n")
     return 0
+
+
+@contextmanager
+def _own_options() -> Iterator[None]:
+    """What mends a fault is said by the options that ``convert`` has; the studio has one for both formats."""
+    try:
+        yield
+    except HRProError as error:
+        mend = error.mend
+        if mend == FPS_MEND:
+            mend = "give times in seconds"
+        elif mend is not None:
+            mend = mend.replace("--from", "--format").replace("--to", "--format")
+        raise type(error)(error.what, where=error.where, mend=mend) from error

@@ -78,7 +78,8 @@ def read(source: Source) -> Annotations:
         found.video(video, where, fps=_known(row, _FPS) or None, duration=_known(row, _LENGTH))
         kind, time, label = _first(row, _KIND).upper(), row.get("Time", ""), row.get("Behavior", "")
         _count_left_out(found, row)
-        key = (video, row.get("Subject", ""), label)
+        modifiers = tuple(cell for name, cell in row.items() if name.startswith("Modifier"))
+        key = (video, row.get("Subject", ""), label, modifiers)
         if kind == "POINT":
             found.click(video, time, label, where)
         elif kind == "START" and key not in started:
@@ -92,7 +93,7 @@ def read(source: Source) -> Annotations:
             raise DataError(f"a {other}, of {label!r}", where=where, mend="mend the state events in BORIS")
         else:
             raise DataError(f"POINT, START or STOP is expected, not {kind!r}", where=where)
-    for (_, _, label), (_, where) in started.items():
+    for (_, _, label, _), (_, where) in started.items():
         raise DataError(
             f"a START of {label!r} without a STOP", where=where, mend="mend the state events in BORIS"
         )

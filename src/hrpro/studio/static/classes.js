@@ -1,5 +1,5 @@
 /** The classes: press to place a click, colour and name and key changed on the spot, new ones by typing. */
-import { h, icon, iconButton } from "./dom.js";
+import { chosen, h, icon, iconButton } from "./dom.js";
 import { newId } from "./queue.js";
 import { shownClasses } from "./things.js";
 
@@ -51,27 +51,32 @@ export function mountClasses(place, ctx) {
 
   function editor(one) {
     const words = h("input", { value: one.name, "aria-label": `Name of ${one.name}`, maxlength: "80", onchange: rename, onkeydown: (event) => event.key === "Enter" && (rename(), toggle(one.id)) });
+    let last = one.name;
     function rename() {
       const given = words.value.trim();
+      if (!given || given === last) return; // Enter is followed by a change
+      last = given;
       const other = state.get("classes").find((held) => held.name === given && held.id !== one.id);
       if (other) notify(`There is a class ${given} already.`, { kind: "error", action: { label: "Merge the two", run: () => merge(one, other.id) } });
-      else if (given && given !== one.name) edit(one, { name: given });
+      else edit(one, { name: given });
     }
     const key = h(
       "select",
-      { "aria-label": `Key of ${one.name}`, onchange: () => assign(one, key.value || null) },
+      { "aria-label": `Key of ${one.name}` },
       h("option", { value: "" }, "no key"),
       [..."123456789"].map((digit) => h("option", { value: digit }, `key ${digit}`)),
     );
     key.value = one.key ?? "";
+    chosen(key, () => key.value !== (one.key ?? "") && assign(one, key.value || null));
     const gone = iconButton("trash", `Delete class ${one.name}`, () => clicking.store({ op: "delete_class", id: one.id }));
     const others = state.get("classes").filter((held) => held.id !== one.id);
     const into = h(
       "select",
-      { "aria-label": `Merge ${one.name} into`, onchange: () => merge(one, into.value) },
+      { "aria-label": `Merge ${one.name} into` },
       h("option", { value: "" }, "merge into …"),
       others.map((held) => h("option", { value: held.id }, held.name)),
     );
+    chosen(into, () => into.value && merge(one, into.value));
     return h("div", { class: "class-editor" }, words, key, gone, others.length ? into : null);
   }
 
@@ -81,6 +86,7 @@ export function mountClasses(place, ctx) {
     try {
       const { revision } = await api.ops({ op: "merge_class", id: one.id, into });
       if (state.get("activeClass") === one.id) state.set("activeClass", into);
+      if (document.activeElement === document.body) list.querySelector(".class-press")?.focus(); // its row is gone
       notify(words, { kind: "good", seconds: 8, passing: true, action: { label: "Undo", run: () => clicking.history("undo", revision) } });
     } catch {
       // banner.js tells why.

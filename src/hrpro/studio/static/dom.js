@@ -35,6 +35,32 @@ export function iconButton(name, label, onclick, props = {}) {
   return h("button", { ...given, ...rest }, icon(name));
 }
 
+/**
+ * Call `commit` when something is chosen in a select: at once by the pointer; by keys, which walk through all that
+ * lies between, on Enter or on leaving; Esc takes it back.
+ */
+export function chosen(select, commit) {
+  let walking = false;
+  let before = select.value;
+  const arrive = () => {
+    const did = walking;
+    walking = false;
+    if (did) commit();
+    return did;
+  };
+  select.addEventListener("focus", () => (before = select.value));
+  select.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && arrive()) event.preventDefault();
+    else if (event.key === "Escape" && walking) {
+      walking = false;
+      select.value = before;
+    } else if (/^(Arrow|Home|End|Page|.$)/.test(event.key)) walking = true;
+  });
+  select.addEventListener("pointerdown", () => (walking = false));
+  select.addEventListener("change", () => walking || commit());
+  select.addEventListener("blur", arrive);
+}
+
 export function setIcon(button, name) {
   button.querySelector("use").setAttribute("href", `#i-${name}`);
 }

@@ -222,3 +222,31 @@ def test_a_reader_that_leaves_early_is_no_error(data: Path, detections: Path) ->
     assert process.stderr is not None
     assert process.stderr.read() == ""
     assert process.wait(timeout=60) == 1
+
+
+def test_a_terminal_that_cannot_show_a_name_is_no_reason_to_end(data: Path, detections: Path) -> None:
+    words = ["evaluate", "--ground-truth", str(data / "gt_full.json"), "--detections", str(detections)]
+    for encoding in ("ascii", "cp1252", "utf-8"):
+        done = subprocess.run(
+            [sys.executable, "-m", "hrpro.cli", *words, "--tiou", "0.05:1:0.05"],
+            capture_output=True,
+            check=False,
+            env={**os.environ, "PYTHONIOENCODING": encoding, "COLUMNS": "80"},
+        )
+        assert (done.returncode, done.stderr) == (0, b"")
+        out = done.stdout.decode(encoding)
+        assert "\u2026" not in out, "every figure is whole"
+        assert out.splitlines()[-1].startswith("average mAP = ")
+    inspect = [sys.executable, "-m", "hrpro.cli", "inspect", "--data", str(data)]
+    env = {**os.environ, "PYTHONIOENCODING": "ascii", "COLUMNS": "80"}
+    assert subprocess.run(inspect, capture_output=True, check=False, env=env).returncode == 0
+
+
+def test_detections_overwrite_no_file_of_another_kind(
+    data: Path, trained: Path, tmp_path: Path, said
+) -> None:
+    out = tmp_path / "notes.json"
+    out.write_text("[1, 2]")
+    told = said("predict", "--run", trained, "--data", data, "--out", out)
+    assert "is there already and was not written by hrpro predict" in told
+    assert out.read_text() == "[1, 2]"

@@ -305,3 +305,29 @@ class TestSplits:
     def test_a_repeated_id_is_one_recording(self, field: Path):
         (field / "split_train.txt").write_text("b\na one\nb\n")
         assert ids(open_dataset(field), "train") == ["b", "a one"]
+
+
+def test_the_click_table_that_is_given_says_what_to_learn_from(own: Path, tmp_path: Path) -> None:
+    """Where no split is listed."""
+    table = tmp_path / "elsewhere.csv"
+    (own / "clicks.csv").rename(table)
+    table.write_text(table.read_text() + "c,5,run\n")
+    dataset = open_dataset(own)
+    learned = dataset.training_set(table)
+    assert [recording.id for recording in learned.recordings] == ["a one", "b", "c"]
+    (own / "clicks.csv").write_text("video_id,timestamp,label\nb,30,jump\n")
+    dataset = open_dataset(own)
+    assert [recording.id for recording in dataset.training_set().recordings] == ["b"]
+    assert sum(map(len, dataset.training_set(table).clicks.values())) == 4
+    assert sorted(dataset.clicks(table)) == ["a one", "b", "c"]
+
+
+def test_a_table_of_other_recordings_or_of_none_is_what_is_told(own: Path) -> None:
+    table = own / "clicks.csv"
+    text = table.read_text()
+    table.write_text(text.replace("one,", "one.mp4,").replace("b,", "b.mp4,"))
+    with pytest.raises(DataError, match=r"clicks\.csv:2: a click on an unknown recording 'a one\.mp4'"):
+        open_dataset(own).training_set()
+    table.write_text(text.splitlines()[0] + "\n")
+    with pytest.raises(DataError, match=r"clicks\.csv: there is no click in it"):
+        open_dataset(own).training_set()

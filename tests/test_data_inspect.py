@@ -356,3 +356,24 @@ def test_the_real_folders_are_sound(name: str, points: str):
     assert report.timeline.rate == pytest.approx(1.5625)
     classes = json.loads((SHARED / name / "meta.json").read_text())["classes"]
     assert report.classes == tuple(classes)
+
+
+def test_without_a_click_table_it_says_that_nothing_can_be_learned(tmp_path: Path) -> None:
+    own = own_layout(tmp_path / "own")
+    (own / "clicks.csv").rename(own / "cliks.csv")
+    (problem,) = inspect_dataset(own).problems
+    assert (problem.severity, "cliks.csv is not read as its click table" in problem.what) == ("warning", True)
+    assert inspect_dataset(own, own / "cliks.csv").problems == []
+    (own / "cliks.csv").unlink()
+    (own / "clicks.csv").mkdir()
+    assert "clicks.csv is not read" in inspect_dataset(own).problems[0].what
+
+
+def test_of_hundreds_of_wrong_names_the_first_are_guessed_at(tmp_path: Path) -> None:
+    own = own_layout(tmp_path / "own")
+    rows = "".join(f"a on{number},1,jump\n" for number in range(300))
+    (own / "clicks.csv").write_text("video_id,timestamp,label\n" + rows)
+    told = [problem.mend or "" for problem in inspect_dataset(own).problems if "a on" in problem.what]
+    assert len(told) == 300
+    assert "did you mean 'a one'?" in told[0]
+    assert sum("did you mean" in mend for mend in told) == 100

@@ -10,6 +10,7 @@ import torch
 
 from data_folders import field_layout, save_features
 from hrpro.config import Config
+from hrpro.core.annotations import Click
 from hrpro.core.errors import ConfigError, DataError, NonFiniteError, RunError
 from hrpro.core.timeline import Timeline
 from hrpro.data.folder import open_dataset
@@ -310,3 +311,50 @@ def test_features_of_another_length_than_their_duration_says_are_told_in_one_lin
         HRPro(config).fit(open_dataset(root))
     assert [str(warning.message) for warning in caught] == [told]
     assert str(inspect_dataset(root).problems[0]) == told.partition(": ")[2]
+
+
+def test_what_is_no_data_no_setting_and_no_timeline_is_told_in_one_line(model, features, tmp_path):
+    with pytest.raises(DataError, match="nothing to learn from in str: 'base'"):
+        HRPro().fit("base")  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="settings must be a Config, not 'thumos14'"):
+        HRPro("thumos14")  # type: ignore[arg-type]
+    with pytest.raises(DataError, match=r"the timeline must be a Timeline, not 0\.5"):
+        model.predict(features, 0.5)
+    with pytest.raises(DataError, match="complex"):
+        model.predict(features * 1j)
+    with pytest.raises(DataError, match="array of numbers"):
+        model.predict(torch.tensor(features, requires_grad=True))
+    for stride in ("0.5", None):
+        with pytest.raises(DataError, match="must be a positive number"):
+            Timeline(stride)  # type: ignore[arg-type]
+    model.save(tmp_path / "model")
+    if not torch.cuda.is_available():
+        with pytest.raises(RunError, match="cannot be placed on cuda"):
+            HRPro.load(tmp_path / "model", device="cuda")
+    with pytest.raises(NonFiniteError, match="NaN or infinite"):
+        model.snippet.scores(features * np.nan)
+
+
+@pytest.mark.parametrize("time", [1e9, -5.0, float("nan")])
+def test_a_click_at_no_moment_of_its_recording_is_refused(tmp_path, time):
+    training_set = usual(tmp_path)
+    clicks = {id: (*held, Click(time, "jump")) for id, held in training_set.clicks.items()}
+    with pytest.raises(DataError, match="does not lie in 'a'"):
+        HRPro(tiny_config()).fit(replace(training_set, clicks=clicks))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"instance": {"precision": "fp16"}}, r"instance\.precision: fp16 cannot be trained on a CPU"),
+        ({"instance": {"accelerator": "mps"}}, r"instance\.accelerator: .*no mps device"),
+    ],
+)
+def test_settings_of_stage_two_that_cannot_be_are_told_before_stage_one(tmp_path, changes, words):
+    if changes["instance"].get("accelerator") == "mps" and torch.backends.mps.is_available():
+        pytest.skip("this machine has one")
+    with pytest.raises(ConfigError, match=words):
+        HRPro(tiny_config(**changes)).fit(usual(tmp_path), run_dir=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    with pytest.raises(ConfigError, match="class_thresholds: must be from 0 to below 1"):
+        GenerateConfig(class_thresholds=(2.0,))

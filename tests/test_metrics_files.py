@@ -5,6 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import stat
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -212,3 +215,44 @@ def test_peaks_are_written_read_and_judged(files: tuple[Path, Path], tmp_path: P
     found.write_text(found.read_text().replace("12.345679", "true"))
     with pytest.raises(DataError, match="'peak' must be seconds, a finite number, not True"):
         read_detections(found)
+
+
+def test_a_label_that_nothing_has_and_a_length_that_is_not_known(files: tuple[Path, Path]) -> None:
+    truth, found = files
+    database = json.loads(truth.read_text())
+    database["database"]["one"]["duration"] = None
+    truth.write_text(json.dumps(database))
+    result = evaluate_files(truth, found, drop_labels=("Ambigous", "Ambiguous"))
+    assert "1 labels to drop are on none of the videos: Ambigous" in " ".join(result.coverage.remarks())
+
+
+def test_what_is_evaluated_is_not_written_over(files: tuple[Path, Path], tmp_path: Path) -> None:
+    truth, found = files
+    before = truth.read_bytes(), found.read_bytes()
+    with pytest.raises(ConfigError, match=r"--json: .*found\.json is what is to be evaluated"):
+        evaluate_files(truth, found, json_file=found)
+    with pytest.raises(ConfigError, match="--csv: "):
+        evaluate_files(truth, found, csv_file=truth)
+    with pytest.raises(ConfigError, match="one file cannot be both"):
+        evaluate_files(truth, found, json_file=tmp_path / "x", csv_file=tmp_path / "x")
+    assert (truth.read_bytes(), found.read_bytes()) == before
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match="cannot be written"):
+        evaluate_files(truth, found, json_file=tmp_path / "e.json", csv_file=tmp_path / "file/e.csv")
+    assert not (tmp_path / "e.json").exists(), "nothing by halves"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes with names")
+def test_results_go_into_pipes_and_through_links(files: tuple[Path, Path], tmp_path: Path) -> None:
+    truth, found = files
+    pipe, link, real = tmp_path / "pipe", tmp_path / "latest.csv", tmp_path / "results" / "1.csv"
+    os.mkfifo(pipe)
+    real.parent.mkdir()
+    link.symlink_to(real)
+    with ThreadPoolExecutor(1) as pool:
+        read = pool.submit(pipe.read_text)
+        evaluate_files(truth, found, json_file=pipe, csv_file=link)
+        assert json.loads(read.result(timeout=60))["average_mAP"] >= 0
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    assert link.is_symlink()
+    assert real.read_text().startswith("class,")

@@ -169,3 +169,18 @@ def test_a_missing_model_is_refused(there, tmp_path):
 def test_a_run_s_folder_will_do(model, features, tmp_path):
     model.save(tmp_path / "run" / "model")
     assert columns(HRPro.load(str(tmp_path / "run")).predict(features)) == columns(model.predict(features))
+
+
+def test_a_link_to_a_model_stays_one(model, features, tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "latest").symlink_to(tmp_path / "real")
+    for _ in range(3):
+        model.save(tmp_path / "latest")
+    assert (tmp_path / "latest").is_symlink()
+    assert sorted(
+        path.name for path in tmp_path.iterdir() if path.name in (".latest.old", "latest", "real")
+    ) == [
+        "latest",
+        "real",
+    ]
+    assert columns(HRPro.load(tmp_path / "real").predict(features)) == columns(model.predict(features))

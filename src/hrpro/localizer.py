@@ -16,7 +16,7 @@ from hrpro.boundaries.offset import Offset
 from hrpro.calibration import choose_min_score
 from hrpro.config import Config
 from hrpro.core.annotations import Detections
-from hrpro.core.errors import DataError, HRProError, NonFiniteError, RunError
+from hrpro.core.errors import ConfigError, DataError, HRProError, NonFiniteError, RunError
 from hrpro.core.timeline import Timeline
 from hrpro.data.averaged import averaged
 from hrpro.data.folder import Dataset
@@ -30,7 +30,7 @@ from hrpro.proposals.generate import Proposals, predicted_classes
 from hrpro.proposals.peaks import peaks
 from hrpro.proposals.scores import SnippetScores
 from hrpro.proposals.suppress import soft_nms
-from hrpro.training.devices import is_first
+from hrpro.training.devices import device_of, is_first
 from hrpro.trust import best_weight, weigh
 from hrpro.video.origin import Origin
 from hrpro.video.store import common_origin
@@ -50,6 +50,8 @@ class HRPro:
     """
 
     def __init__(self, config: Config | None = None) -> None:
+        if not isinstance(config, Config | None):
+            raise ConfigError(f"settings must be a Config, not {config!r}", mend="see hrpro.config")
         self.config = self._given = config
         self.snippet: StageOne | None = None
         self.instance: InstanceStage | None = None
@@ -82,12 +84,16 @@ class HRPro:
         do not fit their recordings' durations. Raises DataError, NonFiniteError, RunError or ConfigError, and
         is then the model it was before.
         """
+        if not isinstance(dataset, TrainingSet | SupervisedSet | Dataset):
+            what = f"there is nothing to learn from in {type(dataset).__name__}: {dataset!r}"
+            raise DataError(what, mend="give open_dataset(folder), or its training_set()")
         method = METHODS["hrpro"] if self._given is None else self._given.about
         if isinstance(dataset, Dataset):
             dataset = dataset.supervised_set() if method.sees == "segments" else dataset.training_set()
         training_set = dataset.training_set if isinstance(dataset, SupervisedSet) else dataset
         if method.sees != "segments":
             dataset = training_set
+        training_set.check_clicks()
         origin = common_origin((item.features.path, item.timeline) for item in training_set.recordings)
         timeline = training_set.recordings[0].timeline
         if (misfits := training_set.misfits()) and is_first():
@@ -95,6 +101,8 @@ class HRPro:
             others = f"{number} of {len(training_set.recordings)} recordings do not fit their durations: "
             warnings.warn(f"{others}{first}", stacklevel=2)
         config = self._given or Config.for_data(training_set)
+        for section, own in config.learned().items():  # told before the hours of another
+            device_of(own, section)
         dataset, training_set = dataset.coarser(config.pace), training_set.coarser(config.pace)
         kept: dict[str, Any] = {
             "run_dir": None if run_dir is None else Path(run_dir),
@@ -155,10 +163,15 @@ class HRPro:
         """
         stage, grid = self._fitted(), timeline or self.timeline
         assert grid is not None
+        if not isinstance(grid, Timeline):
+            raise DataError(f"the timeline must be a Timeline, not {grid!r}", mend="Timeline(stride=0.64)")
         try:
             with np.errstate(over="ignore"):
-                features_td = np.ascontiguousarray(features, np.float32)
-        except (TypeError, ValueError) as error:
+                features_td = np.ascontiguousarray(features)
+                if np.iscomplexobj(features_td):
+                    raise TypeError("these are complex")
+                features_td = np.ascontiguousarray(features_td, np.float32)
+        except (TypeError, ValueError, RuntimeError) as error:  # a tensor that wants its gradient
             raise DataError(f"features must be an array of numbers [T, D]: {error}") from error
         finite = np.isfinite(features_td)
         if not finite.all():
@@ -284,7 +297,10 @@ class HRPro:
         except (HRProError, RuntimeError) as error:
             what = "the model is damaged: its weights do not fit its settings"
             raise RunError(what, where=path, mend="train it anew") from error
-        return model.to(device)
+        try:
+            return model.to(device)
+        except (AssertionError, RuntimeError, NotImplementedError) as error:
+            raise RunError(f"the model cannot be placed on {device}: {error}", where=path) from error
 
     def _fitted(self) -> StageOne:
         if self.snippet is None:

@@ -53,6 +53,7 @@ def write_model(path: Path, stored: Stored) -> None:
     ``read_model`` finds at ``path`` all the same. RunError if it cannot be written, or if ``path`` is there
     already and is no model.
     """
+    path = Path(os.path.realpath(path))  # a link to a model stays one, and "." has a name
     if path.exists() and not (path / DESCRIPTION).is_file() and (path.is_file() or any(path.iterdir())):
         raise RunError("is there already and is no model", where=path, mend="name another folder")
     partial, old = path.with_name(f".{path.name}.partial"), set_aside(path)

@@ -9,8 +9,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 import hrpro
 from hrpro.core.annotations import Detections
 from hrpro.core.errors import ConfigError, DataError, RunError
@@ -68,9 +66,7 @@ def localize(model: HRPro, path: str | Path, *, weights: str | Path | None = Non
 
 def located(model: HRPro, made: FeatureSequence) -> Detections:
     """What is found in a video, in seconds within it, best first, from its features."""
-    found = model.predict(made.features_td, made.timeline)
-    inside = found.moved(lambda times: np.clip(times, 0, made.duration))
-    return inside[inside.segments[:, 1] > inside.segments[:, 0]]
+    return model.predict(made.features_td, made.timeline).within(made.duration)
 
 
 def origin_of(model: HRPro) -> Origin:

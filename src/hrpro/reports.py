@@ -17,6 +17,7 @@ from hrpro.core.annotations import Detections
 from hrpro.core.errors import ConfigError, DataError, RunError, naming
 from hrpro.data.formats.jsonfile import read_json
 from hrpro.data.training_set import Recording
+from hrpro.data.whole import check_writable
 from hrpro.localizer import HRPro
 from hrpro.metrics.ambiguous import Stretches, read_ambiguous, without_ambiguous
 from hrpro.model_folder import DESCRIPTION, FOLDER, fingerprint
@@ -28,7 +29,7 @@ from hrpro.report.export import FORMATS
 from hrpro.report.page import GENERATOR, plotly_script
 from hrpro.report.write import write_report
 from hrpro.report_data import Material, of_dataset, of_videos, subject_of
-from hrpro.runs import check_features, check_writable, pick_device
+from hrpro.runs import check_features, pick_device
 from hrpro.video.vectors import FeatureSequence
 
 

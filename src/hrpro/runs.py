@@ -3,8 +3,6 @@ there are such; and its detections."""
 
 from __future__ import annotations
 
-import errno
-import tempfile
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -26,6 +24,7 @@ from hrpro.data.formats.jsonfile import read_json, write_atomic
 from hrpro.data.formats.tables import plain, write_table
 from hrpro.data.supervised import SupervisedSet
 from hrpro.data.training_set import Recording, TrainingSet
+from hrpro.data.whole import check_writable
 from hrpro.localizer import HRPro
 from hrpro.model_folder import DOUBTED, FOLDER, is_trained
 from hrpro.settings import build, read_layer
@@ -122,21 +121,9 @@ def predict_split(run: Path, data: Path, split: str, out: Path, device: str = "a
     return sum(map(len, found.values()))
 
 
-def check_writable(out: Path) -> None:
-    """DataError if no file ``out`` can be written, so that it is said before the work and not after it."""
-    try:
-        if out.is_dir():
-            raise IsADirectoryError(errno.EISDIR, "is a folder")
-        with tempfile.TemporaryFile(dir=next(path for path in out.absolute().parents if path.exists())):
-            pass
-    except OSError as error:
-        mend = "name a file in a folder you may write to"
-        raise DataError(f"cannot be written: {error.strerror}", where=out, mend=mend) from error
-
-
 def check_ours(path: Path) -> None:
     """DataError for a file, where detections are to go, that ``predict`` did not write."""
-    if not path.exists():
+    if not path.is_file():
         return
     try:
         content = read_json(path)
@@ -153,7 +140,11 @@ def predict_recordings(model: HRPro, recordings: Iterable[Recording]) -> dict[st
     found = {}
     for recording in recordings:
         with naming(recording.features.path):
-            found[recording.id] = model.predict(recording.features.read_float32(), recording.timeline)
+            features_td, grid = recording.features.read_float32(), recording.timeline
+            # A duration that the features do not fit is not to be trusted.
+            fits = recording.misfit(len(features_td)) is None
+            end = recording.seconds if fits else grid.duration_of(len(features_td))
+            found[recording.id] = model.predict(features_td, grid).within(end)
     return found
 
 

@@ -85,6 +85,11 @@ class Detections:
         peaks = None if self.peaks is None else change(self.peaks)
         return replace(self, segments=change(self.segments), peaks=peaks)
 
+    def within(self, end: float) -> Detections:
+        """What of them lies from 0 to ``end`` seconds."""
+        cut = self.moved(lambda times: np.clip(times, 0, end))
+        return cut[cut.segments[:, 1] > cut.segments[:, 0]]
+
     def __iter__(self) -> Iterator[Detection]:
         for (start, end), label, score in zip(self.segments, self.labels, self.scores, strict=True):
             yield Detection(float(start), float(end), self.classes[label], float(score))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -28,9 +29,9 @@ class Timeline:
         window = self.stride if self.window is None else self.window
         object.__setattr__(self, "window", window)
         for name, value in (("stride", self.stride), ("window", window)):
-            if not (math.isfinite(value) and value > 0):
+            if not (isinstance(value, Real) and math.isfinite(value) and value > 0):
                 raise DataError(f"the snippet {name} must be a positive number of seconds, not {value!r}")
-        if not math.isfinite(self.offset):
+        if not (isinstance(self.offset, Real) and math.isfinite(self.offset)):
             raise DataError(f"the snippet offset must be a finite number of seconds, not {self.offset!r}")
 
     @classmethod

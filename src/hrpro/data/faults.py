@@ -19,14 +19,25 @@ def raise_error(error: DataError) -> None:
 
 def did_you_mean(name: str, names: Iterable[str]) -> str | None:
     """A mend for a name that is not among ``names``: the nearest one that is, or None if nothing is near."""
-    return _nearest(name, frozenset(names))
+    return _book(frozenset(names)).nearest(name)
 
 
-@lru_cache(maxsize=4096)
-def _nearest(name: str, names: frozenset[str]) -> str | None:
-    # Cached because a wrong id tends to come on many rows; sorted so that ties do not depend on hashing.
-    near = difflib.get_close_matches(name, sorted(names), n=1, cutoff=0.75)
-    return f"did you mean {near[0]!r}?" if near else None
+class _Book:
+    """Names, and what was said of wrong ones: a wrong id tends to come on many rows, and where hundreds are
+    wrong, which takes long, nobody reads what each may have been."""
+
+    def __init__(self, names: frozenset[str]) -> None:
+        self._names, self._said = sorted(names), dict[str, str | None]()  # ties do not depend on hashing
+
+    def nearest(self, name: str) -> str | None:
+        if name not in self._said and len(self._said) < _MOST:
+            near = difflib.get_close_matches(name, self._names, n=1, cutoff=0.75)
+            self._said[name] = f"did you mean {near[0]!r}?" if near else None
+        return self._said.get(name)
+
+
+_MOST = 100
+_book = lru_cache(maxsize=64)(_Book)
 
 
 def some_of(names: Sequence[str], most: int = 5) -> str:

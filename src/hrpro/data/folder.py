@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -70,7 +71,9 @@ class Dataset:
         Raises DataError for all that cannot be trained on: what ``clicks`` raises, a missing feature file,
         features of different dimensions, a click beyond the features' end, not a single click.
         """
-        table = self.points_path(points)
+        if points is not None:
+            return self.by(points).training_set(split=split)
+        table = self.points_path()
         rows = self._rows(table, split)
         recordings = self.recordings(split)
         if not rows:
@@ -94,6 +97,13 @@ class Dataset:
             raise DataError(what, where=self.path, mend="take a method that learns from clicks")
         return supervised(self.training_set(points, split), self.ground_truth_path)
 
+    def by(self, points: str | Path) -> Dataset:
+        """The same with this click table in place of the default one; ``points`` as in ``points_path``.
+
+        Where nothing is listed, it then says which recordings are to be learned from.
+        """
+        return Dataset(replace(self.layout, clicks=self.points_path(points)))
+
     def clicks(self, points: str | Path | None = None, split: str = "train") -> dict[str, tuple[Click, ...]]:
         """Every recording's clicks in order of time, needing no features; ``points`` as in ``points_path``.
 
@@ -102,7 +112,9 @@ class Dataset:
         set does not know; if these are no more than one in a hundred, as misspelt ids in published tables
         are, they are skipped with a warning instead.
         """
-        rows = self._rows(self.points_path(points), split)
+        if points is not None:
+            return self.by(points).clicks(split=split)
+        rows = self._rows(self.points_path(), split)
         return _grouped(rows, [member.id for member in self._split(split)])
 
     def points_path(self, points: str | Path | None = None) -> Path:
@@ -112,7 +124,7 @@ class Dataset:
         DataError if there is none.
         """
         tables = sorted(path.name for path in (self.path / "point_labels").glob("*.csv"))
-        mend = f"point_labels/ holds {', '.join(tables)}" if tables else "point_labels/ holds none"
+        mend = f"point_labels/ holds {', '.join(tables)}" if tables else "write clicks.csv, or name a table"
         if points is None:
             if self.layout.clicks is None:
                 raise DataError("there is no default click table", where=self.path, mend=mend)
@@ -164,13 +176,15 @@ class Dataset:
 
     def _rows(self, table: Path, split: str) -> list[ClickRow]:
         rows = read_clicks(table, self.fps_of)
-        ids = {member.id for member in self._split(split)}
         strays = [row for row in rows if row.video not in self.known_ids]
         if strays and few_enough_to_skip(len(strays), len(rows)):
             lines = some_of([f"{row.video!r} (line {row.line})" for row in strays])
             warnings.warn(f"{table}: skipped clicks on unknown recordings: {lines}", stacklevel=3)
         elif strays and (fault := unknown_name(strays[0], table, self.known_ids, None)):
             raise fault
+        if not rows and split not in self.members:  # it would have said which recordings those are
+            raise DataError("there is no click in it", where=table, mend="a row for each click")
+        ids = {member.id for member in self._split(split)}
         rows = sorted((row for row in rows if row.video in ids), key=lambda row: row.time)
         for row in rows:
             duration = self._facts(row.video).duration

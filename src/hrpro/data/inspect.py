@@ -6,10 +6,11 @@ Every check collects and goes on. One feature file is open at a time.
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from hrpro.core.errors import HRProError
+from hrpro.core.errors import DataError, HRProError
 from hrpro.data.clicks import ClickRow, few_enough_to_skip, outside, read_clicks, unknown_name
 from hrpro.data.faults import some_of
 from hrpro.data.findings import Problem, Report, SplitSummary, render
@@ -41,6 +42,9 @@ def inspect_dataset(path: str | Path, points: str | Path | None = None, check_va
     report = Report(Path(path))
     try:
         dataset = Dataset(read_layout(Path(path), report.add))
+        if points is not None:
+            with suppress(DataError):  # there is no such table: it is said below
+                dataset = dataset.by(points)
         report.timeline = dataset.layout.timeline
         _check_members(dataset, report)
         seen = {split: _check_features(dataset, split, check_values, report) for split in dataset.splits}
@@ -173,6 +177,11 @@ def _check_clicks(
         return dataset.fps_of(video)
 
     if points is None and dataset.layout.clicks is None and "train" not in dataset.splits:
+        if near := sorted(
+            path.name for path in dataset.path.glob("*.csv")
+        ):  # a folder to predict on has none
+            what = f"nothing can be learned from this folder: {some_of(near)} is not read as its click table"
+            report.find("warning", what, dataset.path, "call it clicks.csv, a file, or name it with --points")
         return []
     try:
         table = report.points = dataset.points_path(points)

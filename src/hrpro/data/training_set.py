@@ -76,6 +76,15 @@ class TrainingSet:
         """Feature dimension D."""
         return self.recordings[0].features.shape[1]
 
+    def check_clicks(self) -> None:
+        """DataError: one lies at no moment of its recording."""
+        for item in self.recordings:
+            first = item.timeline.offset - max(item.timeline.stride, item.timeline.window or 0.0)
+            latest = item.latest_click(item.features.shape[0])
+            for click in self.clicks[item.id]:
+                if not first <= click.time <= latest:  # nor is NaN
+                    raise DataError(f"a click at {click.time:g} s does not lie in {item.id!r}")
+
     def misfits(self) -> tuple[int, DataError] | None:
         """How many recordings have another length than their duration says, and the first; None if none."""
         found = [fault for item in self.recordings if (fault := item.misfit(item.features.shape[0]))]

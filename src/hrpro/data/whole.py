@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import glob
 import os
 import tempfile
@@ -9,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from hrpro.core.errors import RunError
+from hrpro.core.errors import DataError, RunError
 
 
 @contextmanager
@@ -19,16 +20,19 @@ def appearing(target: Path) -> Iterator[Path]:
     What a killed process left of an earlier attempt is removed first, so no two processes may write one
     target at a time. Raises RunError if it cannot be written (no space, no permission).
     """
-    scratch = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    place = Path(os.path.realpath(target)) if target.is_symlink() else target  # a link stays one
+    if place.exists() and not (place.is_file() or place.is_dir()):
+        raise RunError("is no file", where=target, mend="name a file")
+    scratch = place.with_name(f".{place.name}.{os.getpid()}.partial")
     try:
         with told_of(target):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            for left in target.parent.glob(f".{glob.escape(target.name)}.*.partial"):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            for left in place.parent.glob(f".{glob.escape(place.name)}.*.partial"):
                 left.unlink(missing_ok=True)
             yield scratch
             with scratch.open("rb+") as file:
                 os.fsync(file.fileno())
-            os.replace(scratch, target)
+            os.replace(scratch, place)
     finally:
         with suppress(OSError):
             scratch.unlink(missing_ok=True)
@@ -55,6 +59,25 @@ def make_folder(folder: Path) -> None:
 
 
 def write_text(target: Path, text: str) -> None:
-    """Write ``text`` (UTF-8, line ends as they are). RunError if it cannot be written."""
+    """Write ``text`` (UTF-8, line ends as they are), into a pipe or device as it is one. RunError if it
+    cannot be written."""
+    if target.exists() and not (target.is_file() or target.is_dir()):
+        with told_of(target), target.open("wb") as file:
+            file.write(text.encode("utf-8"))
+        return
     with appearing(target) as scratch:
         scratch.write_bytes(text.encode("utf-8"))
+
+
+def check_writable(out: Path) -> None:
+    """DataError if no file ``out`` can be written, so that it is said before the work and not after it."""
+    if out.exists() and not (out.is_file() or out.is_dir()):  # a pipe, a device
+        return
+    try:
+        if out.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "is a folder")
+        with tempfile.TemporaryFile(dir=next(path for path in out.absolute().parents if path.exists())):
+            pass
+    except OSError as error:
+        mend = "name a file in a folder you may write to"
+        raise DataError(f"cannot be written: {error.strerror}", where=out, mend=mend) from error

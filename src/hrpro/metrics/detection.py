@@ -36,6 +36,7 @@ class Coverage:
     unknown_class_detections: int = 0
     ambiguous_detections: int = 0
     excluded_unknown: tuple[str, ...] = ()
+    dropped_unknown: tuple[str, ...] = ()
 
     def remarks(self) -> list[str]:
         """One sentence for each thing that the reader of a figure should know."""
@@ -53,6 +54,11 @@ class Coverage:
                 len(self.excluded_unknown),
                 "videos to exclude were not in the ground truth",
                 self.excluded_unknown,
+            ),
+            (
+                len(self.dropped_unknown),
+                "labels to drop are on none of the videos",
+                self.dropped_unknown,
             ),
         )
         return [f"{count} {text}{_few(names)}" for count, text, names in lines if count]

@@ -17,6 +17,7 @@ from hrpro.core.annotations import Detections
 from hrpro.core.errors import ConfigError
 from hrpro.data.formats.activitynet import GroundTruth, read_detections, read_ground_truth
 from hrpro.data.formats.jsonfile import write_atomic
+from hrpro.data.whole import check_writable
 from hrpro.metrics.ambiguous import read_ambiguous, without_ambiguous
 from hrpro.metrics.detection import MAPResult, mean_average_precision
 from hrpro.metrics.errors import KINDS, Diagnosis, diagnose
@@ -50,13 +51,23 @@ def evaluate_files(
     also the single-moment mAP. Raises DataError or ConfigError.
     """
     thresholds = parse_tious(tiou)
+    both = [Path(out).absolute() for out in (json_file, csv_file) if out is not None]
+    if len(both) > len(set(both)):
+        raise ConfigError("one file cannot be both", where="--json and --csv")
     for option, out in (("--json", json_file), ("--csv", csv_file)):
+        if out is not None:
+            check_writable(Path(out))
         if out is not None and any(_same(out, read) for read in (ground_truth, detections, ambiguous)):
             what = f"{out} is what is to be evaluated, or by what"
             raise ConfigError(what, where=option, mend="name another file for the result")
     truth, found, removed = _read(ground_truth, detections, subset, exclude, ambiguous, drop_labels)
     result = mean_average_precision(truth.videos, found, thresholds)
-    coverage = replace(result.coverage, ambiguous_detections=removed, excluded_unknown=truth.excluded_unknown)
+    coverage = replace(
+        result.coverage,
+        ambiguous_detections=removed,
+        excluded_unknown=truth.excluded_unknown,
+        dropped_unknown=truth.dropped_unknown,
+    )
     result = replace(
         result,
         coverage=coverage,

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from hrpro.core.errors import DataError
+from hrpro.core.errors import DataError, NonFiniteError
 from hrpro.data.batches import pack
 from hrpro.data.training_set import TrainingSet
 from hrpro.proposals.scores import SnippetScores
@@ -90,12 +90,15 @@ class SnippetScorer(ABC):
 
     @torch.inference_mode()
     def scores(self, features_td: NDArray[np.floating]) -> SnippetScores:
-        """Features [T, D] of one recording, finite -> its scores. DataError if D is not the model's."""
+        """Features [T, D] of one recording, finite -> its scores. DataError if D is not the model's,
+        NonFiniteError if they are not."""
         if features_td.ndim != 2 or features_td.shape[1] != self.dimension or len(features_td) == 0:
             raise DataError(
                 f"features must be [T, {self.dimension}] as in training, not {list(features_td.shape)}",
                 mend="extract them with the backbone the model was trained with",
             )
+        if not np.isfinite(features_td).all():
+            raise NonFiniteError("the features hold NaN or infinite values")
         packed_td, lengths = pack([np.ascontiguousarray(features_td, np.float32)])
         output = self.network(packed_td.to(self.network.mean.device), lengths)
         class_tc, attention_t, activation_tc, embedded_td = (

@@ -85,7 +85,8 @@ class Checkpoints:
             raise RunError(
                 f"the checkpoint of step {step} cannot be written: {error}",
                 where=self.folder,
-                mend="free space or mend the permissions, then resume; the checkpoint before it is intact",
+                mend="free space or mend the permissions, then resume"
+                + ("; the checkpoint before it is intact" if self.steps() else ""),
             ) from error
 
     def load(self) -> Checkpoint | None:

@@ -33,7 +33,7 @@ class TrainingConfig:
     ema: float = 0.999
     """Decay of the running mean of the weights, in [0, 1); 0 means the last weights alone."""
     accumulate: int = 1
-    """Micro-steps one step is cut into, to save memory; the result is that of the whole batch."""
+    """Micro-steps one step is cut into, to save memory; the result is that of the batch, but for dropout."""
     precision: Precision = "fp32"
     """Arithmetic of the forward and backward pass: fp32, or bf16 / fp16 mixed (weights stay fp32)."""
     accelerator: Accelerator = "auto"

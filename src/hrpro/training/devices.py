@@ -25,6 +25,22 @@ def is_first() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
+def device_of(config: TrainingConfig, section: str | None = None) -> str:
+    """cpu, cuda or mps. ConfigError, of the setting in ``section``, if this machine cannot train so."""
+    inside = "" if section is None else f"{section}."
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    device = config.accelerator
+    if device == "auto":
+        device = next(name for name, there in available.items() if there)
+    if not available[device]:
+        what = f"this machine, or this PyTorch, has no {device} device"
+        raise ConfigError(what, where=f"{inside}accelerator")
+    if config.precision == "fp16" and device == "cpu":
+        where, mend = f"{inside}precision", "take bf16 or fp32"
+        raise ConfigError("fp16 cannot be trained on a CPU", where=where, mend=mend)
+    return device
+
+
 def launch(config: TrainingConfig) -> Fabric:
     """Fabric, ready to set up a network. ConfigError if this machine cannot compute on that device so."""
     # Imported here: it brings PyTorch's compiler along, two seconds that predicting has no use for.
@@ -33,14 +49,7 @@ def launch(config: TrainingConfig) -> Fabric:
     from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
     from lightning_fabric.strategies.ddp import DDPStrategy
 
-    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    device = config.accelerator
-    if device == "auto":
-        device = next(name for name, there in available.items() if there)
-    if not available[device]:
-        raise ConfigError(f"this machine, or this PyTorch, has no {device} device", where="accelerator")
-    if config.precision == "fp16" and device == "cpu":
-        raise ConfigError("fp16 cannot be trained on a CPU", where="precision", mend="take bf16 or fp32")
+    device = device_of(config)
     world = local = 1
     if TorchElasticEnvironment.detect():
         world, local = int(os.environ["WORLD_SIZE"]), int(os.environ["LOCAL_WORLD_SIZE"])

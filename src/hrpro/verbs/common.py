@@ -12,7 +12,7 @@ from jsonargparse.typing import PositiveInt
 from hrpro.core.errors import ConfigError
 
 SOME_FAILED = 3
-POINTS = "click table: a name in point_labels/, or any path; by default point_gaussian.csv or the only one"
+POINTS = "click table: a name in point_labels/, or any path (clicks.csv, point_gaussian.csv, or the only one)"
 
 
 def backbone_options(verb: ArgumentParser) -> None:

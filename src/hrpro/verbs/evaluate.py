@@ -52,8 +52,10 @@ def main(
     which = listed(which)
     asked: dict[str, Any] = {"tiou": tiou, "recall": recall, "moments": moments}
     result = evaluate_files(ground_truth, detections, **which, **asked, json_file=json, csv_file=csv)
-    console = Console()
-    console.print(table(result))
+    console, view = Console(), table(result)
+    # Figures cut off say nothing; lines that a terminal breaks can be read.
+    wide = max(console.width, console.measure(view, options=console.options.update_width(10_000)).maximum)
+    Console(width=wide).print(view)
     if diagnose:
         for one in diagnosis_tables(ground_truth, detections, **which):
             console.print(one)

@@ -28,13 +28,14 @@ class GroundTruth:
     """The true segments (seconds) of each video, in file order. For evaluation only, never for training.
 
     ``durations`` (seconds) and ``subsets`` hold the videos whose entry gives them; ``excluded_unknown`` the
-    ids that were to be left out but were not there in the first place.
+    ids that were to be left out but were not there in the first place, ``dropped_unknown`` the labels.
     """
 
     videos: Mapping[str, tuple[Segment, ...]]
     durations: Mapping[str, float] = field(default_factory=dict)
     subsets: Mapping[str, str] = field(default_factory=dict)
     excluded_unknown: tuple[str, ...] = ()
+    dropped_unknown: tuple[str, ...] = ()
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -68,7 +69,7 @@ def read_ground_truth(
     videos: dict[str, tuple[Segment, ...]] = {}
     durations: dict[str, float] = {}
     subsets: dict[str, str] = {}
-    found: set[str] = set()
+    found, labels = set[str](), set[str]()
     for video, value in database.items():
         where = file.at("database", video)
         entry = _mapping(value, where)
@@ -82,13 +83,16 @@ def read_ground_truth(
             raise DataError(
                 "'annotations' must be a list", where=where, mend="write [] for a video without any"
             )
-        segments = (_segment(row, where.at("annotations", i)) for i, row in enumerate(rows))
+        segments = [_segment(row, where.at("annotations", i)) for i, row in enumerate(rows)]
+        labels.update(segment.label for segment in segments)
         videos[video] = tuple(segment for segment in segments if segment.label not in drop_labels)
-        if "duration" in entry:
+        if entry.get("duration") is not None:
             durations[video] = _seconds(entry["duration"], where.at("duration"))
         if "subset" in entry:
             subsets[video] = str(entry["subset"])
-    return GroundTruth(videos, durations, subsets, tuple(video for video in exclude if video not in found))
+    strange = tuple(video for video in exclude if video not in found)
+    never = tuple(label for label in drop_labels if label not in labels)
+    return GroundTruth(videos, durations, subsets, strange, never)
 
 
 def write_ground_truth(path: str | Path, truth: GroundTruth, version: str = "1") -> None:

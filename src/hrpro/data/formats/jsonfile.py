@@ -47,4 +47,4 @@ def write_atomic(path: str | Path, text: str) -> None:
     try:
         write_text(Path(path), text)
     except RunError as error:
-        raise DataError(error.what, where=path) from None
+        raise DataError(error.what, where=path, mend=error.mend) from None

@@ -7,6 +7,8 @@ import json
 import os
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -242,9 +244,7 @@ def test_a_terminal_that_cannot_show_a_name_is_no_reason_to_end(data: Path, dete
     assert subprocess.run(inspect, capture_output=True, check=False, env=env).returncode == 0
 
 
-def test_detections_overwrite_no_file_of_another_kind(
-    data: Path, trained: Path, tmp_path: Path, said
-) -> None:
+def test_detections_overwrite_nothing_else(data: Path, trained: Path, tmp_path: Path, said) -> None:
     out = tmp_path / "notes.json"
     out.write_text("[1, 2]")
     told = said("predict", "--run", trained, "--data", data, "--out", out)

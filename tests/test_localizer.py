@@ -356,5 +356,5 @@ def test_settings_of_stage_two_that_cannot_be_are_told_before_stage_one(tmp_path
     with pytest.raises(ConfigError, match=words):
         HRPro(tiny_config(**changes)).fit(usual(tmp_path), run_dir=tmp_path / "run")
     assert not (tmp_path / "run").exists()
-    with pytest.raises(ConfigError, match="class_thresholds: must be from 0 to below 1"):
+    with pytest.raises(ConfigError, match="class_thresholds: must be from 0 to 1"):
         GenerateConfig(class_thresholds=(2.0,))

@@ -223,7 +223,7 @@ def test_a_label_that_nothing_has_and_a_length_that_is_not_known(files: tuple[Pa
     database["database"]["one"]["duration"] = None
     truth.write_text(json.dumps(database))
     result = evaluate_files(truth, found, drop_labels=("Ambigous", "Ambiguous"))
-    assert "1 labels to drop are on none of the videos: Ambigous" in " ".join(result.coverage.remarks())
+    assert "1 labels to drop are on none of the videos (Ambigous)" in " ".join(result.coverage.remarks())
 
 
 def test_what_is_evaluated_is_not_written_over(files: tuple[Path, Path], tmp_path: Path) -> None:

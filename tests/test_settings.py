@@ -224,3 +224,11 @@ def test_what_is_written_as_yaml_is_read_back_the_same(
     )
     text = yaml.safe_dump(config.as_dict(), sort_keys=False)
     assert build(Config(), yaml.safe_load(text), "config.yaml") == config
+
+
+def test_a_method_that_is_none_is_told_with_its_file(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("method: hrpor\n")
+    with pytest.raises(ConfigError, match=r"mine\.yaml: method: there is no method 'hrpor' \(did you mean"):
+        choose(None, None, tmp_path / "mine.yaml", {})
+    with pytest.raises(ConfigError, match=r"--method: there is no method"):
+        choose(None, None, None, {"method": "hrpor"})

@@ -61,7 +61,11 @@ def train_run(
             run.mkdir(parents=True, exist_ok=True)
             write_atomic(run / SETTINGS, yaml.safe_dump(config.as_dict(), sort_keys=False))
         except (OSError, DataError) as error:
-            why = error.strerror if isinstance(error, OSError) else error.what
+            why = (
+                error.strerror
+                if isinstance(error, OSError)
+                else error.what.removeprefix("cannot be written: ")
+            )
             raise RunError(f"the run's folder cannot be written: {why}", where=run) from error
     model = HRPro(config).fit(training_set, run_dir=run, resume=resume, progress=progress, on_row=on_row)
     if first:

@@ -37,9 +37,12 @@ def choose(
     own = {} if file is None else read_layer(file)
     if preset is not None:
         config = build(config, read_layer(preset_path(preset)), preset_path(preset))
-    for layer in (options, own):
+    for layer, where in ((options, "--method"), (own, f"{file}: method")):
         if isinstance(layer, Mapping) and "method" in layer:
-            config = config.with_method(str(layer["method"]))
+            try:
+                config = config.with_method(str(layer["method"]))
+            except ConfigError as error:
+                raise ConfigError(error.what, where=where, mend=error.mend) from error
             break
     config = build(config, own, file)
     return build(config if seed is None else config.with_seed(seed), options, None)

@@ -177,9 +177,8 @@ def _check_clicks(
         return dataset.fps_of(video)
 
     if points is None and dataset.layout.clicks is None and "train" not in dataset.splits:
-        if near := sorted(
-            path.name for path in dataset.path.glob("*.csv")
-        ):  # a folder to predict on has none
+        near = sorted(path.name for path in dataset.path.glob("*.csv"))
+        if near:  # a folder to predict on has none
             what = f"nothing can be learned from this folder: {some_of(near)} is not read as its click table"
             report.find("warning", what, dataset.path, "call it clicks.csv, a file, or name it with --points")
         return []

@@ -109,7 +109,8 @@ def _own_layout(root: Path, on_error: OnError) -> Layout:
         mark = getattr(error, "problem_mark", None)
         where = path if mark is None else f"{path}:{mark.line + 1}"
         what = getattr(error, "problem", None) or error
-        raise DataError(f"not a YAML file: {what}", where=where) from error
+        mend = "save it as UTF-8" if isinstance(error, UnicodeDecodeError) else None
+        raise DataError(f"not a YAML file: {what}", where=where, mend=mend) from error
     place = YamlPlace(path)
     settings = _mapping(content, place)
     _known_keys(settings, "", place, on_error)

@@ -35,8 +35,8 @@ class GenerateConfig:
         if not (math.isfinite(self.outer) and self.outer >= 0):
             raise ConfigError(f"must be 0 or more, not {self.outer}", where="outer")
         for name in ("class_thresholds", "attention_thresholds"):
-            if bad := [theta for theta in getattr(self, name) if not 0 <= theta < 1]:
-                raise ConfigError(f"must be from 0 to below 1, not {bad[0]}", where=name)
+            if bad := [theta for theta in getattr(self, name) if not 0 <= theta <= 1]:
+                raise ConfigError(f"must be from 0 to 1, not {bad[0]}", where=name)
         if not (self.class_thresholds or self.attention_thresholds):
             raise ConfigError("no threshold is given", where="class_thresholds", mend="give at least one")
 

@@ -13,13 +13,15 @@ from hrpro.config import Config
 from hrpro.core.annotations import Click
 from hrpro.core.errors import ConfigError, DataError, NonFiniteError, RunError
 from hrpro.core.timeline import Timeline
-from hrpro.data.folder import open_dataset
+from hrpro.data.features import FeatureFile
+from hrpro.data.folder import Recording, open_dataset
 from hrpro.data.inspect import inspect_dataset
 from hrpro.data.synthetic import make_dataset
 from hrpro.instance.stage import InstanceStage
 from hrpro.localizer import HRPro
 from hrpro.proposals.config import GenerateConfig
 from hrpro.proposals.generate import Proposals
+from hrpro.runs import predict_recordings
 from hrpro.snippet.stage import SnippetStage
 from hrpro.views import StageOneViews
 from tiny_sets import STRIDE, by_hand, columns, tiny_config, usual
@@ -358,3 +360,17 @@ def test_settings_of_stage_two_that_cannot_be_are_told_before_stage_one(tmp_path
     assert not (tmp_path / "run").exists()
     with pytest.raises(ConfigError, match="class_thresholds: must be from 0 to 1"):
         GenerateConfig(class_thresholds=(2.0,))
+
+
+def test_what_is_found_lies_within_the_recording(model, features, tmp_path):
+    np.save(tmp_path / "a.npy", features)
+    file, grid = FeatureFile(tmp_path / "a.npy"), Timeline(STRIDE, offset=-2.0)
+    length = len(features) * STRIDE - 2
+    bare = model.predict(features, grid)
+    assert bare.segments.min() < 0
+    for duration, end in ((length - 0.4, length - 0.4), (None, length), (length / 4, length)):
+        # The last is wrong: nothing is cut by it.
+        found = predict_recordings(model, [Recording("a", file, grid, duration)])["a"]
+        assert 0 <= found.segments.min() < found.segments.max() <= end
+        assert (found.segments[:, 1] > found.segments[:, 0]).all()
+        assert found.segments.max() > length / 2

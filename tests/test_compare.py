@@ -241,7 +241,7 @@ def test_a_training_that_fails_ends_it_and_the_finished_ones_stay(
     assert said == ""
     lines = told.splitlines()
     assert "base, seed 0 (1 of 4)" in lines
-    assert lines[-2] == "hrpro: precision: fp16 cannot be trained on a CPU (take bf16 or fp32)"
+    assert lines[-2] == "hrpro: instance.precision: fp16 cannot be trained on a CPU (take bf16 or fp32)"
     assert lines[-1].startswith(
         f"hrpro: {out}/hrpro-0: the training of hrpro with seed 0 ended with exit code 2 ("
     )

@@ -256,3 +256,7 @@ def test_results_go_into_pipes_and_through_links(files: tuple[Path, Path], tmp_p
     assert stat.S_ISFIFO(pipe.stat().st_mode)
     assert link.is_symlink()
     assert real.read_text().startswith("class,")
+    # But no link in a folder of somebody else's leads what the studio keeps there out of it.
+    write_detections(link, {})
+    assert not link.is_symlink()
+    assert real.read_text().startswith("class,")

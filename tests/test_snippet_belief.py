@@ -89,23 +89,26 @@ def test_a_set_without_them_is_as_if_they_had_not_been_clicked(training_set: Tra
     assert without(training_set, {}).clicks == training_set.clicks
 
 
-def test_further_members_learn_without_a_click_that_all_others_contradict(tmp_path: Path) -> None:
+def test_all_members_are_learned_without_a_click_that_all_others_contradict(tmp_path: Path) -> None:
     """Real training: in one of six recordings a "run" stands where all features say "jump"."""
     training_set = by_hand(tmp_path, dict.fromkeys("abcdef", (LENGTH, EVERY)))
     wrong = Click(26.2 * STRIDE, "run")
     moved = tuple(wrong if click == at(25, "jump") else click for click in training_set.clicks["c"])
     astray = replace(training_set, clicks={**training_set.clicks, "c": moved})
     config = replace(SNIPPET, members=2, steps=80, hidden=16, exemplar_weight=0)
-    taught = SnippetEnsemble.fit(astray, config)
+    told = set()
+    taught = SnippetEnsemble.fit(
+        astray, config, on_row=lambda row: told.add((row["member"], row.get("anew", False)))
+    )
     assert taught.doubted == {"c": (wrong,)}
-    second = taught.members[1]
-    alone = SnippetStage.fit(without(astray, taught.doubted), second.config, name="snippet-2")
-    for name, tensor in alone.network.state_dict().items():
-        np.testing.assert_array_equal(second.network.state_dict()[name], tensor)
+    for name, member in zip(("snippet-1-anew", "snippet-2"), taught.members, strict=True):
+        alone = SnippetStage.fit(without(astray, taught.doubted), member.config, name=name)
+        for part, tensor in alone.network.state_dict().items():
+            np.testing.assert_array_equal(member.network.state_dict()[part], tensor)
     believed = SnippetEnsemble.fit(astray, replace(config, belief=0))
     assert believed.doubted == {}
-    first = believed.members[0].network.state_dict()
-    assert all(np.array_equal(first[name], x) for name, x in taught.members[0].network.state_dict().items())
+    assert len(believed.members) == 2
+    assert told == {(0, False), (0, True), (1, False)}
     assert SnippetEnsemble.fit(astray, replace(config, members=1)).doubted == {}
 
 

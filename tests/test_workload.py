@@ -100,7 +100,7 @@ def peak() -> int:
 def main(folder: Path) -> None:
     """One step of each training on long recordings, after short ones for which all code is loaded."""
     marks = [(at, ("jump", "run")[at // 50 % 2]) for at in range(25, LONG, 50)]
-    short = by_hand(folder / "short", {"a": (60, marks[:2]), "b": (60, marks[:1])}, dimension=8)
+    short = by_hand(folder / "short", {"a": (80, marks[:2]), "b": (60, marks[:1])}, dimension=8)
     long = by_hand(folder / "long", {"a": (LONG, marks), "b": (LONG, marks)}, dimension=8, reach=10)
     config = Config.for_data(long)
     snippet = replace(config.snippet, steps=1, members=1, exemplars=300, accelerator="cpu")

@@ -88,7 +88,7 @@ def convert(
                 f"only the file's name tells the video there: {other.pop()!r} becomes {out.stem!r}"
             )
         files = [out]
-        write_atomic(out, next(iter(texts.values())))
+        write_atomic(out, next(iter(texts.values())), through=True)
     else:
         files = write_folder(out, texts, force)
     clicks = sum(len(v.clicks) for v in fitted.videos.values())

@@ -121,7 +121,8 @@ def predict_split(run: Path, data: Path, split: str, out: Path, device: str = "a
     shown = Console(stderr=True)
     seen = track(recordings, f"predict {split}", console=shown, transient=True, disable=not shown.is_terminal)
     found = predict_recordings(model, seen)
-    write_detections(out, found, external_data={"hrpro": hrpro.__version__, "run": run.name})
+    about = {"hrpro": hrpro.__version__, "run": run.name}
+    write_detections(out, found, external_data=about, through=True)
     return sum(map(len, found.values()))
 
 

@@ -20,19 +20,16 @@ def appearing(target: Path) -> Iterator[Path]:
     What a killed process left of an earlier attempt is removed first, so no two processes may write one
     target at a time. Raises RunError if it cannot be written (no space, no permission).
     """
-    place = Path(os.path.realpath(target)) if target.is_symlink() else target  # a link stays one
-    if place.exists() and not (place.is_file() or place.is_dir()):
-        raise RunError("is no file", where=target, mend="name a file")
-    scratch = place.with_name(f".{place.name}.{os.getpid()}.partial")
+    scratch = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
         with told_of(target):
-            place.parent.mkdir(parents=True, exist_ok=True)
-            for left in place.parent.glob(f".{glob.escape(place.name)}.*.partial"):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            for left in target.parent.glob(f".{glob.escape(target.name)}.*.partial"):
                 left.unlink(missing_ok=True)
             yield scratch
             with scratch.open("rb+") as file:
                 os.fsync(file.fileno())
-            os.replace(scratch, place)
+            os.replace(scratch, target)
     finally:
         with suppress(OSError):
             scratch.unlink(missing_ok=True)
@@ -58,10 +55,15 @@ def make_folder(folder: Path) -> None:
         raise RunError(f"cannot be written to: {error.strerror}", where=folder, mend=mend) from error
 
 
-def write_text(target: Path, text: str) -> None:
-    """Write ``text`` (UTF-8, line ends as they are), into a pipe or device as it is one. RunError if it
-    cannot be written."""
-    if target.exists() and not (target.is_file() or target.is_dir()):
+def write_text(target: Path, text: str, *, through: bool = False) -> None:
+    """Write ``text`` (UTF-8, line ends as they are). RunError if it cannot be written.
+
+    through: links, pipes and devices stay what they are, as for a file that a person names. In a folder that
+    somebody else may have made, a link must not lead out of it.
+    """
+    if through and target.is_symlink():
+        target = Path(os.path.realpath(target))
+    if through and target.exists() and not (target.is_file() or target.is_dir()):
         with told_of(target), target.open("wb") as file:
             file.write(text.encode("utf-8"))
         return

@@ -75,11 +75,11 @@ def evaluate_files(
         moment=moment_average_precision(truth.videos, found) if moments else None,
     )
     if json_file is not None:
-        write_atomic(json_file, json.dumps(result.to_dict(), indent=2) + "\n")
+        write_atomic(json_file, json.dumps(result.to_dict(), indent=2) + "\n", through=True)
     if csv_file is not None:
         sheet = io.StringIO()
         csv.writer(sheet, lineterminator="\n").writerows(result.rows())
-        write_atomic(csv_file, sheet.getvalue())
+        write_atomic(csv_file, sheet.getvalue(), through=True)
     return result
 
 

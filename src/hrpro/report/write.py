@@ -44,7 +44,7 @@ def write_report(
         f"{method.title}, trained on {SEEN[method.sees]}{others}. hrpro {runs[0].about.get('hrpro', '')}"
     )
     subtitle = subtitle[:1].upper() + subtitle[1:]
-    write_atomic(out, render(title, subtitle.strip(), parts))
+    write_atomic(out, render(title, subtitle.strip(), parts), through=True)
     if figures is None:
         return [out]
     return [out, *export([each for part in parts for each in part.figures], figures, format)]

@@ -2,7 +2,7 @@
 
 What many clicks agree on is learned first, and what one click says against its surroundings hardly at all. So
 a click of low P under the network that learned from it, beside the other clicks of its class, is doubted, and
-the networks after that do without it.
+stage 1 is learned without it.
 ``docs/findings.md`` holds the measurements.
 """
 

@@ -24,7 +24,8 @@ class SnippetConfig(TrainingConfig):
     costs a whole training."""
     belief: float = 0.6
     """A click whose P under the first member, which learned from it, is below this times the median of its
-    class's clicks is not believed: further members and exemplars do without it (ours; 0: all are)."""
+    class's clicks is not believed: all members, the first trained anew, and exemplars do without it (ours; 0:
+    all are)."""
     exemplar_weight: float = 0.3
     """Weight of the exemplars' P beside the networks' (ours; 0, the paper's, does without exemplars)."""
     exemplars: int = 3000

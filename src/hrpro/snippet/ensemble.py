@@ -33,7 +33,7 @@ class SnippetEnsemble:
     """Stage 1 as the localizer uses it: ``config.members`` networks, each a ``SnippetStage``, and exemplars.
 
     ``exemplars`` is None without training, and where ``config.exemplar_weight`` is 0. ``doubted``: clicks by
-    recording that all but the first member were taught without; known after ``fit`` alone.
+    recording that the members were taught without; known after ``fit`` alone.
     """
 
     def __init__(self, classes: Sequence[str], dimension: int, config: SnippetConfig) -> None:
@@ -51,7 +51,7 @@ class SnippetEnsemble:
         """Train the members one after the other, then the exemplars on what they say.
 
         Arguments and errors are those of ``SnippetStage.fit``. The rows that ``on_row`` is given also have
-        the number of their ``member``, from 0 on.
+        the number of their ``member``, from 0 on; ``anew`` those of the first one taught again.
         """
         ensemble = cls.__new__(cls)
         ensemble.config, ensemble.exemplars, ensemble.doubted = config, None, {}
@@ -68,7 +68,11 @@ class SnippetEnsemble:
             ensemble.members += (taught,)
             if member == 0 and config.members > 1 and config.belief:
                 ensemble.doubted = doubted(ensemble, training_set, config.belief)
-                training_set = without(training_set, ensemble.doubted)
+                if ensemble.doubted:  # what it learned of them it would bring into the mean
+                    training_set = without(training_set, ensemble.doubted)
+                    told = _of_member(member, on_row, anew=True)
+                    taught = SnippetStage.fit(training_set, own, name=f"{name}-anew", **kept, on_row=told)
+                    ensemble.members = (taught,)
         if config.exemplar_weight:
             network = ensemble.members[0].network
             ensemble.exemplars = Exemplars.fit(
@@ -146,8 +150,9 @@ class SnippetEnsemble:
         self.members = tuple(members)
 
 
-def _of_member(member: int, on_row: OnRow | None) -> OnRow | None:
-    return None if on_row is None else lambda row: on_row({"member": member, **row})
+def _of_member(member: int, on_row: OnRow | None, *, anew: bool = False) -> OnRow | None:
+    about = {"member": member} | ({"anew": True} if anew else {})
+    return None if on_row is None else lambda row: on_row({**about, **row})
 
 
 def _each(config: SnippetConfig) -> list[SnippetConfig]:

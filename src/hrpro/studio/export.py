@@ -153,7 +153,7 @@ def export_project(
         files = write_folder(out, made.texts, force)
     elif len(made.texts) == 1:
         ((inner, text),) = made.texts.items()
-        write_atomic(out, text)
+        write_atomic(out, text, through=True)
         files = [out]
         if made.format.named_by_file and Path(inner).stem != out.stem:
             only = "only the file's name tells the video there"

@@ -63,7 +63,7 @@ def _train(training_set: TrainingSet, run: Path, config: Config, tell: Teller) -
         "instance": "learning segments",
         "calibrate": "finding out what holds for other recordings",
     }
-    begun = ""
+    begun, again = "", False
 
     def begin(stage: str) -> None:
         nonlocal begun
@@ -72,6 +72,7 @@ def _train(training_set: TrainingSet, run: Path, config: Config, tell: Teller) -
             tell.stage(stage, totals[stage], names[stage])
 
     def on_row(row: dict[str, Any]) -> None:
+        nonlocal begun, again
         if "half" in row:
             begin("calibrate")
             name, before = f"half-{row['half']}", (row["half"] - 1) * half
@@ -79,7 +80,11 @@ def _train(training_set: TrainingSet, run: Path, config: Config, tell: Teller) -
                 name, before = f"{name}-instance", 2 * half + (row["half"] - 1) * second
         else:
             name = "snippet" if "member" in row else "instance"
-            before = row.get("member", 0) * config.snippet.steps
+            if row.pop("anew", False) and not again:
+                begun, again = "", True  # one network more
+                totals["snippet"] += config.snippet.steps
+                names["snippet"] = "learning anew without clicks that all others contradict"
+            before = (row["member"] + again) * config.snippet.steps if "member" in row else 0
             begin(name)
         tell.at(row["step"] + before)
         rest = {("loss" if key == "total" else key): value for key, value in row.items()}

@@ -145,8 +145,9 @@ def write_detections(
     *,
     version: str = "hrpro",
     external_data: Mapping[str, Any] | None = None,
+    through: bool = False,
 ) -> None:
-    """Write ``detections``, best score first within a video.
+    """Write ``detections``, best score first within a video; through: as of ``write_text``.
 
     Beside label, score and segment a row has its peak, if it is known. Times are rounded to a microsecond
     (19.2, not 19.200000000000003), scores kept in full, as their order decides the mAP. What was written is
@@ -169,7 +170,7 @@ def write_detections(
         text = json.dumps(payload, allow_nan=False)
     except ValueError:
         raise _first_fault(results, Place(path, in_file=False)) from None
-    write_atomic(path, text + "\n")
+    write_atomic(path, text + "\n", through=through)
 
 
 def _mapping(value: Any, where: Place) -> dict[str, Any]:

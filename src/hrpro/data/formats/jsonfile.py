@@ -42,9 +42,10 @@ def read_json(path: str | Path) -> Any:
         raise DataError(f"not JSON text: {error}", where=path) from None
 
 
-def write_atomic(path: str | Path, text: str) -> None:
-    """Write ``text`` (UTF-8), whole or not at all; makes the folder. Raises DataError."""
+def write_atomic(path: str | Path, text: str, *, through: bool = False) -> None:
+    """Write ``text`` (UTF-8), whole or not at all; makes the folder; through: as of ``write_text``. Raises
+    DataError."""
     try:
-        write_text(Path(path), text)
+        write_text(Path(path), text, through=through)
     except RunError as error:
         raise DataError(error.what, where=path, mend=error.mend) from None

@@ -19,7 +19,8 @@ export function goneForm(video, { state, api, notify, open, reload }) {
       const undo = () => api.undo(revision).then(() => reload(), () => {});
       await reload();
       await open(to);
-      notify(`${changed.length === 1 ? "1 click or segment is" : `${changed.length} clicks and segments are`} of ${to} now`, { kind: "good", seconds: 8, passing: true, action: { label: "Undo", run: undo } });
+      const count = changed.filter((one) => one.value && one.kind !== "verdict").length;
+      notify(`${count === 1 ? "1 click or segment is" : `${count} clicks and segments are`} of ${to} now`, { kind: "good", seconds: 8, passing: true, action: { label: "Undo", run: undo } });
     } catch {
       press.disabled = false; // banner.js tells why
     }

@@ -28,8 +28,14 @@ def test_a_doubted_click_is_told_and_shown(open_page: Callable[..., Any], traine
         told = trained.get("/api/project")["runs"][-1]["doubted"]
         assert told == [{"video": videos[-1], "time": click["time"], "label": label}]
         page = open_page(trained.url)
+        page.locator("#video-list .video").first.wait_for()
         page.get_by_role("tab", name="Train").click()
         page.get_by_text("1 click may be a slip").click()
+        for number in (1, 0):  # what is predicted there comes, and the runs are drawn anew
+            with page.expect_response(lambda response: "/api/predictions" in response.url):
+                page.locator("#video-list .video").nth(number).click()
+        page.wait_for_timeout(300)
+        expect(page.get_by_role("button", name=f"{label} at")).to_be_visible()
         page.get_by_role("button", name=f"{label} at").click()
         expect(page.get_by_role("tab", name="Click")).to_have_attribute("aria-selected", "true")
         until(page, "(id) => location.hash.includes(encodeURIComponent(id))", videos[-1])

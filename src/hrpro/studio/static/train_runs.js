@@ -7,6 +7,7 @@ export function mountRuns(root, ctx) {
   const { state, api, notify } = ctx;
   const list = h("ul", { class: "runs" });
   root.replaceChildren(h("h2", { id: "runs-title" }, "Trainings so far"), list);
+  const unfolded = new Set(); // ids of runs whose doubted clicks are shown, whatever comes meanwhile
   state.on(["project", "predictions", "jobs"], show);
   show();
 
@@ -33,18 +34,20 @@ export function mountRuns(root, ctx) {
             h("button", { type: "button", class: "button", disabled: busy, "aria-label": `Predict again with run ${run.id}`, onclick: () => predict(run) }, "Predict"),
           ])
         : h("span", { class: "badge warn" }, run.state),
-      run.doubted?.length ? doubts(run.doubted) : null,
+      run.doubted?.length ? doubts(run.id, run.doubted) : null,
     );
   }
 
   /** Clicks that the training found hard to believe: slips among them are to be moved, relabelled or deleted. */
-  function doubts(clicks) {
+  function doubts(run, clicks) {
     const name = (id) => state.get("videos").find((one) => one.id === id)?.name ?? id;
     const look = (one) => ctx.open(one.video, { time: one.time }).then(() => ctx.showTab("click"));
     const row = (one) =>
       h("li", {}, h("button", { type: "button", class: "link", onclick: () => look(one) }, `${one.label} at ${spokenTime(one.time)}, ${name(one.video)}`));
     const words = clicks.length === 1 ? "1 click may be a slip" : `${clicks.length} clicks may be slips`;
-    return h("details", { class: "fold run-doubts" }, h("summary", {}, words), h("ul", {}, clicks.map(row)));
+    // By the press, not by what comes of it: a fold that is drawn anew before that would be closed again.
+    const note = ({ currentTarget }) => (currentTarget.parentElement.open ? unfolded.delete(run) : unfolded.add(run));
+    return h("details", { class: "fold run-doubts", open: unfolded.has(run) }, h("summary", { onclick: note }, words), h("ul", {}, clicks.map(row)));
   }
 
   async function predict(run) {

@@ -18,6 +18,7 @@ from hrpro.config import Config
 from hrpro.core.annotations import Detections
 from hrpro.core.errors import ConfigError, DataError, HRProError, NonFiniteError, RunError
 from hrpro.core.timeline import Timeline
+from hrpro.data.array import feature_array
 from hrpro.data.averaged import averaged
 from hrpro.data.folder import Dataset
 from hrpro.data.supervised import SupervisedSet
@@ -165,18 +166,7 @@ class HRPro:
         assert grid is not None
         if not isinstance(grid, Timeline):
             raise DataError(f"the timeline must be a Timeline, not {grid!r}", mend="Timeline(stride=0.64)")
-        try:
-            with np.errstate(over="ignore"):
-                features_td = np.ascontiguousarray(features)
-                if np.iscomplexobj(features_td):
-                    raise TypeError("these are complex")
-                features_td = np.ascontiguousarray(features_td, np.float32)
-        except (TypeError, ValueError, RuntimeError) as error:  # a tensor that wants its gradient
-            raise DataError(f"features must be an array of numbers [T, D]: {error}") from error
-        finite = np.isfinite(features_td)
-        if not finite.all():
-            first = [int(i) for i in np.unravel_index(int(np.argmin(finite)), finite.shape)]
-            raise NonFiniteError(f"the features hold NaN or infinite values, the first at {first}")
+        features_td = feature_array(features)
         pace, length = self._config().pace, len(features_td)
         read_td = averaged(features_td, pace)
         # The last of the snippets that are read may be an average of fewer, and end earlier.

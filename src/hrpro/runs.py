@@ -61,11 +61,8 @@ def train_run(
             run.mkdir(parents=True, exist_ok=True)
             write_atomic(run / SETTINGS, yaml.safe_dump(config.as_dict(), sort_keys=False))
         except (OSError, DataError) as error:
-            why = (
-                error.strerror
-                if isinstance(error, OSError)
-                else error.what.removeprefix("cannot be written: ")
-            )
+            told = error.strerror or "" if isinstance(error, OSError) else error.what
+            why = told.removeprefix("cannot be written: ")
             raise RunError(f"the run's folder cannot be written: {why}", where=run) from error
     model = HRPro(config).fit(training_set, run_dir=run, resume=resume, progress=progress, on_row=on_row)
     if first:
@@ -136,7 +133,7 @@ def check_ours(path: Path) -> None:
     except (DataError, KeyError, TypeError):
         ours = False
     if not ours:
-        mend = "name another folder with --out, or remove it"
+        mend = "name another with --out, or remove it"
         raise DataError("is there already and was not written by hrpro predict", where=path, mend=mend)
 
 

@@ -50,15 +50,14 @@ def speed(video: Path, snippets: int = 60) -> None:
         print(f"  {name:<24}{cost:8.2f} s{seconds / cost:10.0f} x", flush=True)
 
 
-def speed_of(name: str, weights: Path | None, video: Path, snippets: int, flow: str | None = None) -> None:
+def speed_of(name: str, weights: Path | None, video: Path, snippets: int, given: dict[str, str]) -> None:
     """Of any backbone, on the CPU: decoding, optical flow where it has one, and the network: the rest."""
     with tempfile.TemporaryDirectory() as folder:
         if name == "i3d" and weights is None:
             weights = Path(folder)
             random_i3d(weights)
         options = {"device": "cpu"} if name == "i3d" or name.startswith("hub:") else {}
-        options |= {} if flow is None else {"flow": flow}
-        backbone = make(name, **options, **({} if weights is None else {"weights": str(weights)}))
+        backbone = make(name, **options, **given, **({} if weights is None else {"weights": str(weights)}))
     spec = backbone.spec
     wanted = (snippets - 1) * spec.stride + spec.window
 

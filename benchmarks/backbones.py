@@ -1,7 +1,8 @@
 """What the classic backbone costs and what each of its parts is worth; and what any other costs.
 
     python benchmarks/backbones.py [--speed | --worth | --memory [--hours 2]] [--data DIR]
-    python benchmarks/backbones.py --backbone i3d|hub:NAME [--weights PATH] [--flow tvl1|dis] [--snippets 8]
+    python benchmarks/backbones.py --backbone i3d|hub:NAME [--weights PATH] [--flow tvl1|dis]
+           [--precision fp32|bf16] [--snippets 8]
 
 How each is measured: ``backbone_speed.py``, ``backbone_worth.py`` and ``backbone_memory.py``. Memory
 is measured only when asked for, and ends with exit code 1 if its aim is missed.
@@ -34,6 +35,7 @@ def main() -> None:
     parser.add_argument("--backbone", help="what this one costs, and nothing else")
     parser.add_argument("--weights", type=Path, help="of --backbone")
     parser.add_argument("--flow", choices=["tvl1", "dis"], help="of --backbone i3d")
+    parser.add_argument("--precision", choices=["fp32", "bf16"], help="of --backbone i3d or hub:NAME")
     parser.add_argument("--snippets", type=int, default=8, help="of --backbone's video")
     options = parser.parse_args()
     if options.backbone == "classic":
@@ -45,7 +47,9 @@ def main() -> None:
     cv2.setNumThreads(1)
     video = sorted((options.data / "videos").glob("train_*.mp4"))[0]
     if options.backbone:
-        return speed_of(options.backbone, options.weights, video, options.snippets, options.flow)
+        choices = {"flow": options.flow, "precision": options.precision}
+        given = {name: value for name, value in choices.items() if value is not None}
+        return speed_of(options.backbone, options.weights, video, options.snippets, given)
     if not options.worth:
         speed(video)
     if not options.speed:

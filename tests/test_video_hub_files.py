@@ -159,6 +159,13 @@ def test_half_precision_weights_are_computed_with_in_full_on_a_cpu(models, tmp_p
     np.testing.assert_allclose(half, full, rtol=0.02, atol=0.02)
 
 
+def test_bf16_that_was_asked_for_is_nearly_the_same_and_told_apart(models):
+    exact, quick = (on_cpu(models("dinov2"), precision=p) for p in ("auto", "bf16"))
+    expected, got = vectors(exact, video(20)), vectors(quick, video(20))
+    assert 0 < np.linalg.norm(got - expected) < 0.05 * np.linalg.norm(expected)
+    assert quick.spec.difference(exact.spec) == ["precision: bf16, not unsaid"]
+
+
 def test_what_is_no_model_is_one_clear_line(models, tmp_path, monkeypatch):
     import huggingface_hub.constants
 
@@ -193,9 +200,13 @@ def test_the_device_is_named_by_the_command_and_not_kept_with_the_features(model
     hub = ("--backbone", f"hub:{models('dinov2')}")
     assert "no device 'abacus' here" in said(*words, *hub, "--device", "abacus")
     assert said(*words, "--device", "cpu") == "backbone classic: takes no device (leave --device out)"
-    assert run(*words, *hub, "--device", "cpu") == 0
+    told = said(*words, "--precision", "bf16")
+    assert told == "backbone classic: takes no precision (leave --precision out)"
+    assert run(*words, *hub, "--device", "cpu", "--precision", "bf16") == 0
     about = read_about(tmp_path / "out/a.safetensors")
     assert about is not None
+    assert about.origin.options["precision"] == "bf16"
+    assert rebuild(about.origin.on("cpu")).spec == about.origin.spec
     assert "device" not in about.origin.options
     assert "device" not in rebuild(about.origin.on("cpu")).spec.as_dict()
     with pytest.raises(ConfigError, match="no device 'abacus' here"):

@@ -132,6 +132,17 @@ def test_a_vector_is_of_its_own_window_whatever_the_stride_and_the_batch(weights
     assert np.linalg.norm(got[0] - got[-1]) > 0.05 * np.linalg.norm(got[0])
 
 
+def test_in_bf16_it_gives_nearly_the_same_and_the_features_are_told_apart(weights, small):
+    exact, quick = (I3D(weights=weights, flow="dis", device="cpu", precision=p) for p in ("fp32", "bf16"))
+    frames = film(40)
+    expected, got = vectors(exact, frames), vectors(quick, frames)
+    assert got.dtype == np.float32
+    assert np.abs(got - expected).max() > 0, "it must have been computed otherwise"
+    close(got, expected, 0.03)
+    assert quick.spec.difference(exact.spec) == ["precision: bf16, not unsaid"]
+    assert exact.spec == I3D(weights=weights, flow="dis").spec
+
+
 def test_one_frame_is_a_video_that_stands_still(weights, small):
     backbone = I3D(weights=weights, flow="dis", device="cpu")
     (vector,) = vectors(backbone, film(1))
@@ -189,6 +200,7 @@ def test_options_out_of_range_are_told(weights, tmp_path):
         ({"stride": 0}, "stride must be"),
         ({"batch_size": 0}, "batch_size"),
         ({"device": "abacus"}, "no device 'abacus'"),
+        ({"precision": "half"}, "precision: must be one of auto, fp32, bf16, not 'half'"),
         ({"colour": "blue"}, "i3d"),
     ):
         with pytest.raises(ConfigError, match=word):

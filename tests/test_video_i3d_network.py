@@ -156,7 +156,7 @@ def test_the_forward_pass_equals_one_written_out_from_the_names(channels, shape)
     clip = torch.rand(2, channels, *shape, generator=torch.Generator().manual_seed(5)).double() * 2 - 1
     with torch.inference_mode():
         got, expected = network(clip), reference(network.state_dict(), clip)
-        quicker = quick(network, torch.device("cpu"))
+        quicker = quick(network, torch.device("cpu"), torch.float64)
         again = quicker(clip.contiguous(memory_format=layout(clip.device)))
     assert expected.std() > 0.01, "the signal must survive to the end"
     torch.testing.assert_close(got, expected, rtol=1e-9, atol=1e-9)

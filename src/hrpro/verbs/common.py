@@ -22,6 +22,8 @@ def backbone_options(verb: ArgumentParser) -> None:
     verb.add_argument("--weights", metavar="PATH", help="where its weights lie, if it needs any")
     flow = "optical flow of i3d: tvl1, as published, or dis, far faster (tvl1 where OpenCV has it)"
     verb.add_argument("--flow", choices=["tvl1", "dis"], help=flow)
+    precisions = "of a backbone with a network: bf16 is much faster where the machine has it (fp32 on a CPU)"
+    verb.add_argument("--precision", choices=["fp32", "bf16"], help=precisions)
     devices = "where a backbone with a network computes: auto, cpu, cuda, cuda:N or mps (auto)"
     verb.add_argument("--device", metavar="NAME", help=devices)
     verb.add_argument("--workers", type=PositiveInt, metavar="N", help="processes side by side (1)")

@@ -136,6 +136,7 @@ def _extracted(
     backbone: str = "classic",
     weights: str | None = None,
     flow: str | None = None,
+    precision: str | None = None,
     device: str | None = None,
     features: str | None = None,
     workers: int = 1,
@@ -156,7 +157,7 @@ def _extracted(
         folder,
         backbone=backbone,
         weights=weights,
-        options=backbone_words(flow=flow, device=device),
+        options=backbone_words(flow=flow, precision=precision, device=device),
         workers=workers,
         quiet=quiet,
     )

@@ -67,7 +67,7 @@ def choose(
     try:
         network = _built(name, _canonical(words))
     except ConfigError as error:
-        for word in words.keys() & {"weights", "flow", _DEVICE}:
+        for word in words.keys() & {"weights", "flow", "precision", _DEVICE}:
             if f"unexpected keyword argument '{word}'" in error.what:
                 mend = f"leave --{word} out"
                 raise ConfigError(f"takes no {word}", where=error.where, mend=mend) from error

@@ -18,7 +18,13 @@ from torch import Tensor
 from hrpro.core.errors import ConfigError
 from hrpro.video.backbones import recipe
 from hrpro.video.backbones.base import BackboneSpec, Frame, windows
-from hrpro.video.backbones.network import batch_size_for, batches, device_of, sha256_of
+from hrpro.video.backbones.network import (
+    batch_size_for,
+    batches,
+    device_of,
+    dtype_of,
+    sha256_of,
+)
 from hrpro.video.backbones.pretrained import Family, config_of, family_of, folder_of, load, weight_files
 
 IMAGES_PER_WINDOW = 4
@@ -30,7 +36,8 @@ class Hub:
     model: a name on the Hugging Face hub, or a folder in which ``save_pretrained`` left a model and its
     processor. rate: frames a second. window, stride: frames. frames: how many of a window's frames the
     network sees; None: what the model was made for, or 4 for an image encoder. batch_size: windows at once.
-    device: "auto" or a PyTorch name; a GPU computes in bfloat16, where it can.
+    device: "auto" or a PyTorch name. precision: "auto" (bf16 on a GPU that can, else fp32), "fp32" or "bf16";
+    features of a "bf16" that was asked for are told apart from others.
 
     The spec's name tells the architecture and its ``weights`` the model: where the folder lies is nobody's
     matter. Raises ConfigError for a model that is not there or not of this kind, DataError for a broken one.
@@ -46,6 +53,7 @@ class Hub:
         frames: int | None = None,
         batch_size: int | None = None,
         device: str = "auto",
+        precision: str = "auto",
     ) -> None:
         folder = folder_of(str(model))
         self._where = str(model)
@@ -57,7 +65,7 @@ class Hub:
         files = weight_files(folder)
         self._model = load(self._family, folder, files, self._where)
         gpu = self._device.type == "cuda" and torch.cuda.is_bf16_supported()
-        self._dtype = torch.bfloat16 if gpu else torch.float32
+        self._dtype = dtype_of(precision, torch.bfloat16 if gpu else torch.float32)
         self._model.to(self._device, self._dtype).eval().requires_grad_(False)  # type: ignore[arg-type]
         shown = _frames_wanted(self._model.config, self._family, window, frames, self._where)
         # The middles of equal parts; a window shorter than that shows frames more than once.
@@ -69,7 +77,12 @@ class Hub:
             rate=rate,
             window=window,
             stride=stride,
-            preprocessing={**self._recipe.as_dict(), "frames": shown, "pooling": self._family.pool},
+            preprocessing={
+                **self._recipe.as_dict(),
+                "frames": shown,
+                "pooling": self._family.pool,
+                **({"precision": precision} if precision == "bf16" else {}),
+            },
             weights=sha256_of(files),
         )
 

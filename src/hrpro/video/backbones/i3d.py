@@ -24,6 +24,7 @@ from hrpro.video.backbones.network import (
     batches,
     centre_crop,
     device_of,
+    dtype_of,
     resized,
     sha256_of,
 )
@@ -40,7 +41,9 @@ class I3D:
     weights: folder with ``rgb_imagenet`` and ``flow_imagenet``, each ``.pt`` or ``.safetensors``; with one of
     them there, that stream alone, 1024 values. stride: frames. flow: "auto" (TV-L1, on which the flow network
     was trained, where OpenCV has it; else DIS; what it costs is said), "tvl1" or "dis". batch_size: snippets
-    at once. device: "auto" or a PyTorch name. Raises ConfigError without weights, DataError for broken ones.
+    at once. device: "auto" or a PyTorch name. precision: "auto" (fp32), "fp32" or "bf16": on a CPU with
+    instructions for it several times as fast, off by about 1 %, and features that are told apart from the
+    others. Raises ConfigError without weights, DataError for broken ones.
     """
 
     frame_size = SHORT_SIDE
@@ -53,18 +56,21 @@ class I3D:
         flow: str = "auto",
         batch_size: int | None = None,
         device: str = "auto",
+        precision: str = "auto",
     ) -> None:
         files = _files(weights)
-        self._device = device_of(device)
+        self._device, self._dtype = device_of(device), dtype_of(precision)
         self._batch_size = batch_size_for(self._device, batch_size)
         self._networks: dict[str, InceptionI3D] = {
-            name: quick(load(path, CHANNELS[name]), self._device) for name, path in files.items()
+            name: quick(load(path, CHANNELS[name]), self._device, self._dtype) for name, path in files.items()
         }
         self._flow = Flow(_method(flow)) if "flow" in files else None
         self.settled = {} if self._flow is None else {"flow": self._flow.method}
         preprocessing = {"streams": list(files), "resize": SHORT_SIDE, "crop": CROP, "values": [-1, 1]}
         if self._flow is not None:
             preprocessing |= {"flow": self._flow.method, "flow bound": BOUND}
+        if precision == "bf16":
+            preprocessing |= {"precision": precision}
         self.spec = BackboneSpec(
             name="i3d",
             version="1",
@@ -107,7 +113,7 @@ class I3D:
         """Clips [B, T, H, W, C] -> [B, 1024]."""
         seen = torch.from_numpy(clips_bthwc).to(self._device).movedim(-1, 1).float()
         scaled = seen.mul_(2 / 255).sub_(1) if name == "rgb" else seen.clamp_(-BOUND, BOUND).div_(BOUND)
-        clips = scaled.contiguous(memory_format=layout(self._device))
+        clips = scaled.to(self._dtype).contiguous(memory_format=layout(self._device))
         return self._networks[name](clips).float().cpu().numpy()
 
 

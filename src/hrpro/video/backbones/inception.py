@@ -118,7 +118,8 @@ class InceptionI3D(nn.Sequential):
         super().__init__(layers)
 
     def forward(self, input: Tensor) -> Tensor:
-        return super().forward(input).mean(dim=(2, 3, 4))
+        volume_bcthw = super().forward(input)
+        return volume_bcthw.mean((2, 3, 4), dtype=torch.promote_types(volume_bcthw.dtype, torch.float32))
 
 
 def layout(device: torch.device) -> torch.memory_format:
@@ -152,8 +153,8 @@ def load(path: Path, channels: int) -> InceptionI3D:
     return network.eval().requires_grad_(False)
 
 
-def quick(network: InceptionI3D, device: torch.device) -> InceptionI3D:
-    """Move it there, changed into the same function with fewer steps.
+def quick(network: InceptionI3D, device: torch.device, dtype: torch.dtype) -> InceptionI3D:
+    """Move it there, changed into the same function with fewer steps, of values of that type.
 
     A trained normalization only scales and shifts, which its convolution can do.
     """
@@ -162,7 +163,7 @@ def quick(network: InceptionI3D, device: torch.device) -> InceptionI3D:
             unit.conv3d, unit.bn = fuse_conv_bn_eval(unit.conv3d, unit.bn), nn.Identity()
             laid_out = unit.conv3d.weight.contiguous(memory_format=layout(device))
             unit.conv3d.weight = nn.Parameter(laid_out, requires_grad=False)
-    return network.to(device)
+    return network.to(device, dtype)
 
 
 def _counts(name: str) -> bool:

@@ -72,6 +72,14 @@ def device_of(name: str) -> torch.device:
     return device
 
 
+def dtype_of(precision: str, natural: torch.dtype = torch.float32) -> torch.dtype:
+    """ "auto" (``natural``), "fp32" or "bf16". ConfigError for another word."""
+    known = {"auto": natural, "fp32": torch.float32, "bf16": torch.bfloat16}
+    if precision not in known:
+        raise ConfigError(f"must be one of {', '.join(known)}, not {precision!r}", where="precision")
+    return known[precision]
+
+
 def batch_size_for(device: torch.device, batch_size: int | None) -> int:
     """Snippets at once: as asked (ConfigError if < 1), else 8 on a GPU; a CPU gains nothing from several."""
     if batch_size is None:

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from torch.utils.flop_counter import FlopCounterMode
 
+from backbone_given import Given, told
 from hrpro.video.backbones import make
 from hrpro.video.backbones.classic import BLOCKS, Classic
 from hrpro.video.backbones.histograms import camera_motion
@@ -23,7 +24,8 @@ from hrpro.video.flow import Flow
 from step import matmul_rate
 
 
-def speed(video: Path, snippets: int = 60) -> None:
+def speed(data: Path, video: Path, snippets: int = 60) -> bool:
+    """Whether ``classic`` is quicker than the features that lie beside the videos."""
     backbone, spec = Classic(), Classic.spec
     wanted = snippets * spec.stride
 
@@ -34,20 +36,27 @@ def speed(video: Path, snippets: int = 60) -> None:
     seconds = len(pictures) / spec.rate
     taken = [pictures[k : k + spec.window] for k in range(0, len(pictures) - spec.window + 1, spec.stride)]
     measured = [backbone.measure(window) for window in taken]
-    fields = [backbone.flow(window.gray_nhw) for window in measured]
+    fields = [backbone.flow(window.small_nhw) for window in measured]
     print(f"{video.name}: {seconds:.0f} s of video; seconds of one core, and times faster than real time")
     parts: dict[str, Callable[[], object]] = {
         "decode (to 160 x 120)": lambda: list(source()),
-        "optical flow": lambda: [backbone.flow(window.gray_nhw) for window in measured],
+        "optical flow": lambda: [backbone.flow(window.small_nhw) for window in measured],
         "camera fit": lambda: [camera_motion(field) for field in fields],
     }
     for block in BLOCKS:
         parts[block.__name__] = lambda block=block: [block(window) for window in measured]
     parts["all, from frames"] = lambda: list(backbone.stream(pictures))
     parts["all, from the file"] = lambda: list(backbone.stream(source()))
+    given = Given()
+    parts["the given, from frames"] = lambda: [given(window) for window in taken]
+    costs = {}
     for name, work in parts.items():
-        cost = min(_cpu_seconds(work) for _ in range(3))
-        print(f"  {name:<24}{cost:8.2f} s{seconds / cost:10.0f} x", flush=True)
+        costs[name] = min(_cpu_seconds(work) for _ in range(3))
+        print(f"  {name:<24}{costs[name]:8.2f} s{seconds / costs[name]:10.0f} x", flush=True)
+    told(data)
+    times = costs["the given, from frames"] / costs["all, from frames"]
+    print(f"  classic is {times:.2f} times as fast as the given", flush=True)
+    return times > 1
 
 
 def speed_of(name: str, weights: Path | None, video: Path, snippets: int, given: dict[str, str]) -> None:

@@ -50,10 +50,11 @@ def main() -> None:
         choices = {"flow": options.flow, "precision": options.precision}
         given = {name: value for name, value in choices.items() if value is not None}
         return speed_of(options.backbone, options.weights, video, options.snippets, given)
-    if not options.worth:
-        speed(video)
+    quicker = options.worth or speed(options.data, video)
     if not options.speed:
         worth(options.data)
+    if not quicker:
+        raise SystemExit("classic is slower than the features that lie beside the videos")
 
 
 if __name__ == "__main__":

@@ -17,11 +17,10 @@ from hrpro.video.backbones.classic import BLOCKS, Classic
 from hrpro.video.backbones.histograms import (
     camera_motion,
     cells,
-    code_shares,
     derivatives,
     directions,
+    pattern_shares,
     rooted,
-    sign_patterns,
 )
 from hrpro.video.flow import METHODS, Flow, has_tvl1
 
@@ -119,29 +118,20 @@ class TestHistograms:
                 wanted[k, row // 3, column // 2] += length * share / (3 * 3 * 2)
         np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
 
-    def test_sign_patterns_equal_plain_loops(self):
-        image = np.random.default_rng(1).integers(0, 40, (2, 5, 7)).astype(np.int16)
-        found = sign_patterns(image, 6)
-        pairs = (((-1, -1), (1, 1)), ((-1, 0), (1, 0)), ((-1, 1), (1, -1)), ((0, 1), (0, -1)))
-        for n, row, column in np.ndindex(*found.shape):
-            values = [
-                int(image[n, row + 1 + a, column + 1 + b]) - int(image[n, row + 1 + c, column + 1 + d])
-                for (a, b), (c, d) in pairs
-            ]
-            assert found[n, row, column] == sum(2**bit for bit, value in enumerate(values) if value > 6)
-
     @given(st.integers(1, 12), st.integers(1, 12), st.integers(1, 3), st.integers(1, 3), st.integers(0, 99))
-    def test_code_shares_are_shares_of_the_pixels_of_a_cell(self, height, width, rows, columns, seed):
-        code = np.random.default_rng(seed).integers(0, 16, (2, height, width)).astype(np.uint8)
-        found = code_shares(code, rows, columns)
-        for row, column in np.ndindex(rows, columns):
-            inside = [
-                code[:, y, x]
-                for y, x in np.ndindex(height, width)
-                if y * rows // height == row and x * columns // width == column
-            ]
-            counts = np.bincount(np.concatenate(inside), minlength=16) if inside else np.zeros(16)
-            np.testing.assert_allclose(found[row, column], counts / max(1, 2 * len(inside)), atol=1e-6)
+    def test_pattern_shares_equal_plain_loops(self, height, width, rows, columns, seed):
+        image = np.random.default_rng(seed).integers(0, 256, (2, height, width)).astype(np.uint8)
+        least = int(seed % 60)
+        pairs = (((-1, -1), (1, 1)), ((-1, 0), (1, 0)), ((-1, 1), (1, -1)), ((0, 1), (0, -1)))
+        counts = np.zeros((rows, columns, 16))
+        for n, y, x in np.ndindex(2, max(height - 2, 0), max(width - 2, 0)):
+            code = 0
+            for bit, ((a, b), (c, d)) in enumerate(pairs):
+                value = int(image[n, y + 1 + a, x + 1 + b]) - int(image[n, y + 1 + c, x + 1 + d])
+                code += 2**bit * (value > least)
+            counts[y * rows // (height - 2), x * columns // (width - 2), code] += 1
+        shares = counts / np.maximum(counts.sum(-1, keepdims=True), 1)
+        np.testing.assert_allclose(pattern_shares(image, least, rows, columns), shares, atol=1e-6)
 
     def test_cells_and_derivatives(self):
         ramp = np.tile(np.arange(8, dtype=np.float32) * 2, (1, 4, 1))

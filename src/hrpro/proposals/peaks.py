@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hrpro.proposals.compiled import compiled
+from hrpro.core.compiled import compiled
 
 
 def peaks(activation_tc: ArrayLike, segments: ArrayLike, labels: ArrayLike) -> NDArray[np.float64]:

@@ -12,8 +12,8 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hrpro.core.compiled import compiled
 from hrpro.core.errors import ConfigError, NonFiniteError
-from hrpro.proposals.compiled import compiled
 
 Kept = tuple[NDArray[np.int64], NDArray[np.float64]]
 Rule = tuple[float, float, float, float]  # sigma, drop above this tIoU, floor, length offset

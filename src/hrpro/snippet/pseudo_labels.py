@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hrpro.core.compiled import compiled
 from hrpro.core.errors import DataError
-from hrpro.proposals.compiled import compiled
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hrpro.proposals.compiled import compiled
+from hrpro.core.compiled import compiled
 
 
 @dataclass(frozen=True, eq=False)

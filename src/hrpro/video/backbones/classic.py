@@ -22,11 +22,10 @@ from hrpro.video.backbones.histograms import (
     Array,
     camera_motion,
     cells,
-    code_shares,
     derivatives,
     directions,
+    pattern_shares,
     rooted,
-    sign_patterns,
 )
 from hrpro.video.flow import Flow
 
@@ -70,9 +69,9 @@ def layout(window: Window) -> Array:
 
 def texture(window: Window) -> Array:
     """Sign patterns at two scales: 2 x 16 codes x 2 x 2 cells."""
-    fine = sign_patterns(window.gray_nhw[LOOKED_AT].astype(np.int16), 6)
-    coarse = sign_patterns(window.small_nhw[LOOKED_AT].astype(np.int16), 10)
-    return np.concatenate([rooted(code_shares(fine, 2, 2)), rooted(code_shares(coarse, 2, 2))])
+    fine = pattern_shares(window.gray_nhw[LOOKED_AT], 6, 2, 2)
+    coarse = pattern_shares(window.small_nhw[LOOKED_AT], 10, 2, 2)
+    return np.concatenate([rooted(fine), rooted(coarse)])
 
 
 def colour(window: Window) -> Array:
@@ -86,9 +85,8 @@ def colour(window: Window) -> Array:
 
 def texture_in_time(window: Window) -> Array:
     """Sign patterns of the planes (x, time) and (y, time) (LBP-TOP, Zhao and Pietikainen 2007): 2 x 16."""
-    volume = window.small_nhw.astype(np.int16)
-    planes = (volume.transpose(1, 0, 2), volume.transpose(2, 0, 1))
-    return rooted(np.stack([code_shares(sign_patterns(np.ascontiguousarray(p), 6), 1, 1) for p in planes]))
+    planes = (window.small_nhw.transpose(1, 0, 2), window.small_nhw.transpose(2, 0, 1))
+    return rooted(np.stack([pattern_shares(plane, 6, 1, 1) for plane in planes]))
 
 
 def camera(window: Window) -> Array:
@@ -148,14 +146,14 @@ class Classic:
 
     spec = BackboneSpec(
         name="classic",
-        version="1",
+        version="2",
         dimension=sum(BLOCKS.values()),
         rate=25.0,
         window=WINDOW,
         stride=WINDOW,
         preprocessing={
             "size": f"{WIDTH}x{HEIGHT}",
-            "flow": f"dis-quick at {SMALL_WIDTH}x{SMALL_HEIGHT}, less a robust affine fit, none across cuts",
+            "flow": f"dis-quick of {SMALL_WIDTH}x{SMALL_HEIGHT}, less a robust affine fit, none across cuts",
             "frames looked at": LOOKED_AT,
             "blocks": {block.__name__: values for block, values in BLOCKS.items()},
         },
@@ -178,19 +176,20 @@ class Classic:
         pictures = [f if f.shape[:2] == (HEIGHT, WIDTH) else _resized(f, WIDTH, HEIGHT) for f in frames]
         gray_nhw = np.stack([np.asarray(cv2.cvtColor(p, cv2.COLOR_RGB2GRAY), np.uint8) for p in pictures])
         small_nhw = np.stack([_resized(gray, SMALL_WIDTH, SMALL_HEIGHT) for gray in gray_nhw])
-        camera_n32, rest_nhw2 = camera_motion(self.flow(gray_nhw))
+        camera_n32, rest_nhw2 = camera_motion(self.flow(small_nhw))
         x_nhw, y_nhw = (np.ascontiguousarray(part) for part in np.moveaxis(rest_nhw2, -1, 0))
         looked_at = [pictures[k] for k in LOOKED_AT]
         size_nhw = np.sqrt(x_nhw * x_nhw + y_nhw * y_nhw)
         return Window(looked_at, gray_nhw, small_nhw, camera_n32, x_nhw, y_nhw, size_nhw)
 
-    def flow(self, gray_nhw: NDArray[np.uint8]) -> Array:
-        """Flow from each picture to the next [N - 1, 60, 80, 2], 0 where the shot changes."""
-        flow_nhw2 = np.zeros((len(gray_nhw) - 1, SMALL_HEIGHT, SMALL_WIDTH, 2), np.float32)
-        for k, (one, two) in enumerate(pairwise(gray_nhw)):
-            if cv2.absdiff(one, two).mean() <= CUT:
-                flow_nhw2[k] = _resized(self._flow(one, two), SMALL_WIDTH, SMALL_HEIGHT)
-        return flow_nhw2
+    def flow(self, small_nhw: NDArray[np.uint8]) -> Array:
+        """Flow from each picture to the next [N - 1, 60, 80, 2], in pixels of the larger; 0 where the shot
+        changes."""
+        flow_nhw2 = np.zeros((len(small_nhw) - 1, SMALL_HEIGHT, SMALL_WIDTH, 2), np.float32)
+        for k, (one, two) in enumerate(pairwise(small_nhw)):
+            if cv2.norm(one, two, cv2.NORM_L1) <= CUT * one.size:
+                flow_nhw2[k] = self._flow(one, two)
+        return flow_nhw2 * (WIDTH / SMALL_WIDTH)
 
 
 def _resized(image: NDArray, width: int, height: int) -> NDArray:

@@ -1,10 +1,12 @@
 """How many times faster than real time each part of a backbone is, on one core, on a 320 x 240 video.
 
-i3d without weights has random ones, which cost the same. ``backbones.py`` is the command.
+i3d without weights has random ones, which cost the same, and hub:FAMILY, such as hub:videomae, is a random
+model of transformers' default size (mostly "base"). ``backbones.py`` is the command.
 """
 
 from __future__ import annotations
 
+import json
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -65,6 +67,9 @@ def speed_of(name: str, weights: Path | None, video: Path, snippets: int, given:
         if name == "i3d" and weights is None:
             weights = Path(folder)
             random_i3d(weights)
+        if name.startswith("hub:") and (family := name.removeprefix("hub:")) in families():
+            random_hub(family, Path(folder))
+            name = f"hub:{folder}"
         options = {"device": "cpu"} if name == "i3d" or name.startswith("hub:") else {}
         backbone = make(name, **options, **given, **({} if weights is None else {"weights": str(weights)}))
     spec = backbone.spec
@@ -107,6 +112,30 @@ def random_i3d(folder: Path) -> None:
 
     for name, channels in CHANNELS.items():
         save_file(InceptionI3D(channels).state_dict(), folder / f"{name}_imagenet.safetensors")
+
+
+def families() -> tuple[str, ...]:
+    from hrpro.video.backbones.pretrained import FAMILIES
+
+    return tuple(FAMILIES)
+
+
+def random_hub(family: str, folder: Path) -> None:
+    """A model of that family, and its processor's file: pictures of the size it is made for."""
+    from hrpro.video.backbones.pretrained import FAMILIES, logging, transformers
+
+    logging.disable_progress_bar()
+    known = FAMILIES[family]
+    made = getattr(transformers, known.model)(getattr(transformers, known.model.replace("Model", "Config"))())
+    made.save_pretrained(folder)
+    size = getattr(made.config, "image_size", None) or getattr(made.config, "crop_size", 224)
+    processor = {
+        "size": {"shortest_edge": size},
+        "crop_size": {"height": size, "width": size},
+        "image_mean": [0.5] * 3,
+        "image_std": [0.5] * 3,
+    }
+    (folder / "preprocessor_config.json").write_text(json.dumps(processor), encoding="utf-8")
 
 
 def _cpu_seconds(work: Callable[[], object]) -> float:

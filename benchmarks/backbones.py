@@ -1,7 +1,7 @@
 """What the classic backbone costs and what each of its parts is worth; and what any other costs.
 
     python benchmarks/backbones.py [--speed | --worth | --memory [--hours 2]] [--data DIR]
-    python benchmarks/backbones.py --backbone i3d|hub:NAME [--weights PATH] [--flow tvl1|dis]
+    python benchmarks/backbones.py --backbone i3d|hub:NAME|hub:FAMILY [--weights PATH] [--flow tvl1|dis]
            [--precision fp32|bf16] [--snippets 8]
 
 How each is measured: ``backbone_speed.py``, ``backbone_worth.py`` and ``backbone_memory.py``. Memory

@@ -5,6 +5,7 @@
     python benchmarks/accuracy.py --ablation           rows of the paper's Table 3
     python benchmarks/accuracy.py --set snippet.lr=1e-3 --data hapt
     python benchmarks/accuracy.py --method hrpro-next
+    python benchmarks/accuracy.py --losses             and where the loss is, by the kinds of errors
 
 Settings are those that follow from the data (no preset) unless --set changes them. Held-out folds keep
 recordings of one subject or group apart where their names tell it (``_user07``).
@@ -25,13 +26,14 @@ from typing import Any
 import numpy as np
 
 from hrpro.config import Config
-from hrpro.core.annotations import Detections
+from hrpro.core.annotations import Detections, Segment
 from hrpro.data.folder import Dataset, open_dataset
 from hrpro.data.formats.activitynet import read_ground_truth
 from hrpro.data.supervised import supervised
 from hrpro.data.training_set import Recording, TrainingSet
 from hrpro.localizer import HRPro
 from hrpro.metrics.detection import mean_average_precision
+from hrpro.metrics.errors import diagnose
 from hrpro.runs import predict_recordings
 from hrpro.settings import build
 from hrpro.trust import told
@@ -71,6 +73,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], metavar="N")
     parser.add_argument("--held-out", type=int, default=0, metavar="K", help="K folds of the training split")
     parser.add_argument("--ablation", action="store_true")
+    parser.add_argument(
+        "--losses", action="store_true", help="what putting each kind of error right would give"
+    )
     parser.add_argument("--method", default="hrpro", help="of hrpro train --method")
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE")
     parser.add_argument("--json", type=Path)
@@ -84,9 +89,11 @@ def main() -> None:
         for points in args.points[:1] if args.ablation else args.points:
             for seed in args.seeds:
                 for learn, judge in splits(dataset, points, args.held_out):
-                    for row, value, note in trials(dataset, learn, judge, rows, common, seed):
+                    for row, value, note, found in trials(dataset, learn, judge, rows, common, seed):
                         figures[f"{name}|{points}|{row}"].append(value)
                         print(f"{name} {points} seed {seed} {row:28s} {value:.4f}  {note}", flush=True)
+                        if args.losses:
+                            print(f"    put right, in points: {losses(dataset, found)}", flush=True)
     print(f"\navg mAP 0.1:0.7, mean +- sd over {len(args.seeds)} seed(s)")
     for key, values in figures.items():
         name, points, row = key.split("|")
@@ -118,8 +125,9 @@ def trials(
     rows: dict[str, dict[str, Any]],
     common: dict[str, Any],
     seed: int,
-) -> Iterator[tuple[str, float, str]]:
-    """Train each row (equal stages 1 only once) and evaluate it; stage 1 alone comes along for free."""
+) -> Iterator[tuple[str, float, str, dict[str, Detections]]]:
+    """Train each row (equal stages 1 only once) and evaluate it; stage 1 alone comes along for free. With
+    the figure: a note, and the detections."""
     trained: dict[str, Any] = {}
     assert dataset.ground_truth_path is not None
     for row, changes in rows.items():
@@ -136,18 +144,34 @@ def trials(
         model = HRPro.upon(trained[key], read, config)
         second = time.perf_counter() - began - first
         if "all stages" in rows or config.stages == 1:
-            value = score(dataset, predict_recordings(model.stage_one(), judge))
-            yield (row if "stages" in changes else "stage 1 alone"), value, f"{first:.0f} s"
+            found = predict_recordings(model.stage_one(), judge)
+            name = row if "stages" in changes else "stage 1 alone"
+            yield name, score(dataset, found), f"{first:.0f} s", found
         if config.stages > 1:
             note = f"{first:.0f} + {second:.0f} s  {told(model.weighed)}"
-            yield row, score(dataset, predict_recordings(model, judge)), note
+            found = predict_recordings(model, judge)
+            yield row, score(dataset, found), note, found
 
 
 def score(dataset: Dataset, found: dict[str, Detections]) -> float:
+    return mean_average_precision(*known(dataset, found), "0.1:0.7").average()
+
+
+def losses(dataset: Dataset, found: dict[str, Detections]) -> str:
+    """What the average would gain if all errors of one kind, at each tIoU, were put right, the rest as is."""
+    told = [diagnose(*known(dataset, found), tiou=tiou / 10).gain_fixed for tiou in range(1, 8)]
+    gains = {kind: 100 * float(np.mean([each[kind] for each in told])) for kind in told[0]}
+    return ", ".join(f"{kind} {gain:.1f}" for kind, gain in sorted(gains.items(), key=lambda item: -item[1]))
+
+
+def known(
+    dataset: Dataset, found: dict[str, Detections]
+) -> tuple[dict[str, tuple[Segment, ...]], dict[str, Detections]]:
+    """(truth, detections) of the recordings that have a truth: of others nothing can be said."""
     assert dataset.ground_truth_path is not None
     truth = read_ground_truth(dataset.ground_truth_path).videos
-    known = {id: each for id, each in found.items() if id in truth}  # of others nothing can be said
-    return mean_average_precision({id: truth[id] for id in known}, known, "0.1:0.7").average()
+    both = [id for id in found if id in truth]
+    return {id: truth[id] for id in both}, {id: found[id] for id in both}
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ def main() -> None:
             ]
             learn, judge = replace(kept, recordings=fine[0]), fine[1]
             print(f"fold {number + 1}: from these data follows pace {pace(learn)}", flush=True)
-            for row, value, took in trials(dataset, learn, judge, rows, {"method": "hrpro"}, args.seed):
+            for row, value, took, _ in trials(dataset, learn, judge, rows, {"method": "hrpro"}, args.seed):
                 found[row].append(value)
                 print(f"{args.data}, {args.finer} times as fine, {row}: {value:.4f}  {took}", flush=True)
     for row, values in found.items():

@@ -41,5 +41,11 @@ def test_every_stage_is_told_of(method: str, sections: list[str], told: list[str
     rows = {"all stages": {}}
     learn, judge = dataset.training_set(), dataset.recordings("test")
     found = list(benchmark.trials(dataset, learn, judge, rows, {"method": method, **common}, 0))
-    assert [row for row, _, _ in found] == told
-    assert all(0 <= value <= 1 for _, value, _ in found)
+    assert [row for row, *_ in found] == told
+    for _, value, _, detections in found:
+        assert 0 <= value <= 1
+        assert benchmark.score(dataset, detections) == value
+        gains = [float(part.rsplit(" ", 1)[1]) for part in benchmark.losses(dataset, detections).split(", ")]
+        assert len(gains) == 6, "doubles, wrong labels, boundaries, confusion, background, misses"
+        assert gains == sorted(gains, reverse=True)
+        assert 0 <= min(gains) <= max(gains) <= 100

@@ -155,8 +155,10 @@ def test_a_fault_is_one_clear_sentence(page: Any, server: Server, films: Path) -
     panel = page.locator("#panel-train")
     panel.get_by_text("Options").click()
     expect(panel.get_by_label("Optical flow")).to_be_hidden()
+    expect(panel.get_by_label("Precision")).to_be_hidden()
     panel.get_by_label("Backbone", exact=True).fill("i3d")
     panel.get_by_label("Optical flow").select_option("dis")
+    panel.get_by_label("Precision").select_option("bf16")
     panel.get_by_role("button", name="Train", exact=True).click()
     expect(panel.get_by_role("alert")).to_contain_text("weights", timeout=90_000)
     said = panel.get_by_role("alert").inner_text()
@@ -166,7 +168,8 @@ def test_a_fault_is_one_clear_sentence(page: Any, server: Server, films: Path) -
     panel.get_by_label("Weights of the backbone").fill("../secret")
     with page.expect_request("**/api/jobs") as asked:
         panel.get_by_role("button", name="Train", exact=True).click()
-    assert asked.value.post_data_json["options"]["flow"] == "dis"
+    options = asked.value.post_data_json["options"]
+    assert (options["flow"], options["precision"]) == ("dis", "bf16")
     expect(page.locator("#toasts .error").last).to_contain_text("weights must lie in the project's folder")
     # What was chosen is still there after a reload.
     page.reload()
@@ -174,6 +177,7 @@ def test_a_fault_is_one_clear_sentence(page: Any, server: Server, films: Path) -
     panel.get_by_text("Options").click()
     expect(panel.get_by_label("Backbone", exact=True)).to_have_value("i3d")
     expect(panel.get_by_label("Optical flow")).to_have_value("dis")
+    expect(panel.get_by_label("Precision")).to_have_value("bf16")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -258,6 +258,7 @@ def test_what_cannot_be_done_is_refused_in_a_sentence(server: Server, films: Pat
         {"weights": "not_there"},
         {"backbone": "i3d", "flow": "farneback"},
         {"flow": ["dis"]},
+        {"precision": "half"},
         {"seed": -1},
         {"seed": True},
         {"quick": 1},

@@ -22,18 +22,18 @@ from rendered_videos import even_times, render
 pytest_plugins = ["i3d_fixtures"]
 
 
-TVL1 = pytest.param("tvl1", marks=pytest.mark.skipif(not has_tvl1(), reason="this OpenCV has no TV-L1"))
+TVL1 = pytest.mark.skipif(not has_tvl1(), reason="this OpenCV has no TV-L1")
 
 
-@pytest.mark.parametrize("flow", ["dis", TVL1])
-def test_i3d_takes_the_flow_that_was_chosen(
-    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flow: str
+@pytest.mark.parametrize(("flow", "precision"), [("dis", "bf16"), pytest.param("tvl1", "fp32", marks=TVL1)])
+def test_i3d_takes_the_flow_and_the_precision_that_were_chosen(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flow: str, precision: str
 ) -> None:
     monkeypatch.setattr(i3d, "SHORT_SIDE", 48)
     monkeypatch.setattr(i3d, "CROP", 40)
     video, own = tmp_path / "one.mp4", tmp_path / "own"
     render(video, even_times(25, 0.8), size=(64, 48))
-    options = {"backbone": "i3d", "flow": flow}
+    options = {"backbone": "i3d", "flow": flow, "precision": precision}
     spec = Spec("train", str(tmp_path), str(own), False, "1", (("one", str(video)),), options)
     rows = (("one", ClickRow("one", 0.3, "a", 2)),)
     made = material(spec, str(weights)).training_set(rows, tmp_path / "clicks.csv", Teller(tmp_path, 1))
@@ -44,6 +44,7 @@ def test_i3d_takes_the_flow_that_was_chosen(
     assert about is not None
     assert about.origin is not None
     assert about.origin.spec.preprocessing["flow"] == flow
+    assert about.origin.spec.preprocessing.get("precision", "fp32") == precision
 
 
 def test_features_beside_the_run_that_is_opened_are_not_made_again(tmp_path: Path) -> None:

@@ -122,6 +122,7 @@ def checked(given: Mapping[str, Any], root: Path, videos: Mapping[str, Any]) -> 
         "backbone": (_is_backbone, "the name of a backbone"),
         "weights": (lambda v: isinstance(v, str) and 0 < len(v) < 1000, "a path below the project's folder"),
         "flow": (lambda v: v in ("tvl1", "dis"), "'tvl1' or 'dis'"),
+        "precision": (lambda v: v in ("fp32", "bf16"), "'fp32' or 'bf16'"),
         "seed": (lambda v: type(v) is int and 0 <= v < SEEDS, f"a whole number from 0 to {SEEDS - 1}"),
         "quick": (lambda v: isinstance(v, bool), "true or false"),
         "videos": (lambda v: isinstance(v, list) and all(isinstance(id, str) for id in v), "a list of ids"),

@@ -63,8 +63,8 @@ class Videos(Material):
         self._files = {id: Path(path) for id, path in spec.videos if path is not None}
         self._own, self._weights = Path(spec.own), weights
         self._backbone = str(spec.options.get("backbone") or "classic")
-        flow = spec.options.get("flow")
-        self._choices = {} if flow is None else {"flow": flow}
+        choices = {word: spec.options.get(word) for word in ("flow", "precision")}
+        self._choices = {word: value for word, value in choices.items() if value is not None}
         self._origin: Origin | None = None
 
     def training_set(self, rows: Rows, table: Path, tell: Teller) -> TrainingSet:

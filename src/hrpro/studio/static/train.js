@@ -96,11 +96,18 @@ function options() {
     h("option", { value: "" }, "TV-L1 where it is there, as published: up to a minute for each second of video"),
     h("option", { value: "dis" }, "DIS: under a second for each second of video"),
   );
+  const precision = h(
+    "select",
+    { id: "train-precision" },
+    h("option", { value: "" }, "fp32 on a CPU"),
+    h("option", { value: "bf16" }, "bf16: much faster on a CPU that has it, about 1 % off"),
+  );
   const seed = h("input", { id: "train-seed", type: "number", min: "0", step: "1", value: "0" });
   const quick = h("input", { id: "train-quick", type: "checkbox" });
   const field = (input, label, hint) =>
     h("div", { class: "field" }, h("label", { for: input.id }, label), input, hint && h("p", { class: "muted" }, hint));
   const ofFlow = field(flow, "Optical flow", "Features made with one do not mix with those of the other.");
+  const ofPrecision = field(precision, "Precision", "Features of bf16 do not mix with others either.");
   const element = h(
     "details",
     { class: "fold" },
@@ -109,14 +116,15 @@ function options() {
     known,
     field(weights, "Weights of the backbone", "A path inside the project's folder."),
     ofFlow,
+    ofPrecision,
     field(seed, "Seed"),
     h("label", { class: "check", for: quick.id }, quick, " Quick look: a much shorter training"),
   );
   restore();
   backbone.addEventListener("input", fit);
   element.addEventListener("change", () => {
-    const held = { backbone: backbone.value, weights: weights.value, flow: flow.value, seed: seed.value, quick: quick.checked };
-    localStorage.setItem(KEPT, JSON.stringify(held));
+    const ofBackbone = { backbone: backbone.value, weights: weights.value, flow: flow.value, precision: precision.value };
+    localStorage.setItem(KEPT, JSON.stringify({ ...ofBackbone, seed: seed.value, quick: quick.checked }));
   });
 
   function restore() {
@@ -129,19 +137,23 @@ function options() {
     backbone.value = held.backbone ?? "classic";
     weights.value = held.weights ?? "";
     flow.value = held.flow === "dis" ? "dis" : "";
+    precision.value = held.precision === "bf16" ? "bf16" : "";
     seed.value = held.seed ?? "0";
     quick.checked = held.quick === true;
     fit();
   }
 
   function fit() {
-    ofFlow.hidden = backbone.value.trim() !== "i3d"; // the others have none to choose
+    const name = backbone.value.trim();
+    ofFlow.hidden = name !== "i3d"; // the others have none to choose
+    ofPrecision.hidden = name !== "i3d" && !name.startsWith("hub:");
   }
 
   function read() {
     const given = { backbone: backbone.value.trim() || "classic", seed: Math.max(0, Math.trunc(Number(seed.value) || 0)) };
     if (weights.value.trim()) given.weights = weights.value.trim();
     if (!ofFlow.hidden && flow.value) given.flow = flow.value;
+    if (!ofPrecision.hidden && precision.value) given.precision = precision.value;
     if (quick.checked) given.quick = true;
     return given;
   }

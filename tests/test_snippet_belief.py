@@ -58,6 +58,23 @@ def test_a_click_is_doubted_below_its_share_of_its_class_s_median(training_set: 
     assert doubted(believing(t25=0.0), training_set, 0) == {}
 
 
+def test_a_click_that_was_learned_by_heart_alone_is_doubted(training_set: TrainingSet) -> None:
+    seen = believing()
+    for t, label in EVERY:
+        if t != 25:
+            seen.activation_tc[[t - 1, t + 1], ["jump", "run"].index(label)] = 0.7
+    assert doubted(seen, training_set, 0.5) == {"a": (at(25, "jump"),), "b": (at(25, "jump"),)}
+
+
+def test_a_recording_of_one_snippet_has_no_neighbours(tmp_path: Path) -> None:
+    short = by_hand(
+        tmp_path, {"a": (1, [(0, "jump")]), **dict.fromkeys("bcdefghijk", (LENGTH, [(5, "jump")]))}
+    )
+    seen = believing()
+    seen.activation_tc[0] = 0.9
+    assert doubted(seen, short, 0.5) == {}
+
+
 def test_no_more_than_a_tenth_and_of_those_the_lowest(training_set: TrainingSet) -> None:
     low = believing(t5=0.3, t25=0.1, t45=0.2)
     found = doubted(low, training_set, 0.6)

@@ -2,7 +2,7 @@
 
 What many clicks agree on is learned first, and what one click says against its surroundings hardly at all. So
 a click of low P under the network that learned from it, beside the other clicks of its class, is doubted, and
-stage 1 is learned without it.
+stage 1 is learned without it. Its neighbours' P counts as its own does: a click by heart is a spike.
 ``docs/findings.md`` holds the measurements.
 """
 
@@ -24,6 +24,7 @@ MOST = 0.1
 def doubted(snippet: Scorer, training_set: TrainingSet, belief: float) -> dict[str, tuple[Click, ...]]:
     """By recording, the clicks whose P is below ``belief`` times the median of their class's clicks.
 
+    P is the mean over the snippet clicked and those beside it.
     So a class that is hard, or rare and hardly learned yet, keeps its clicks. A recording keeps one, for
     without any all of it would count as background.
     """
@@ -33,7 +34,8 @@ def doubted(snippet: Scorer, training_set: TrainingSet, belief: float) -> dict[s
             activation_tc = snippet.scores(item.features.read_float32()).activation_tc
             at = item.timeline.index([click.time for click in clicks], len(activation_tc))
             labels = [training_set.classes.index(click.label) for click in clicks]
-            judged += zip(activation_tc[at, labels].tolist(), [item.id] * len(clicks), clicks, strict=True)
+            around = [activation_tc[max(t - 1, 0) : t + 2, c].mean() for t, c in zip(at, labels, strict=True)]
+            judged += [(float(p), item.id, click) for p, click in zip(around, clicks, strict=True)]
     of_class: dict[str, list[float]] = defaultdict(list)
     for value, _, click in judged:
         of_class[click.label].append(value)

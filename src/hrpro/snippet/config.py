@@ -22,10 +22,10 @@ class SnippetConfig(TrainingConfig):
     members: int = 4
     """Networks that differ in their seed alone and whose scores are averaged (ours; 1 is the paper's). Each
     costs a whole training."""
-    belief: float = 0.6
-    """A click whose P under the first member, which learned from it, is below this times the median of its
-    class's clicks is not believed: all members, the first trained anew, and exemplars do without it (ours; 0:
-    all are)."""
+    belief: float = 0.5
+    """A click whose P (the mean of its snippet's and the two beside it) under the first member, which learned
+    from it, is below this times the median of its class's clicks is not believed: all members, the first
+    trained anew, and exemplars do without it (ours; 0: all are)."""
     exemplar_weight: float = 0.3
     """Weight of the exemplars' P beside the networks' (ours; 0, the paper's, does without exemplars)."""
     exemplars: int = 3000

@@ -50,8 +50,8 @@ def directions(
 def _shared_out(
     x_nhw: Array, y_nhw: Array, cos_k: Array, sin_k: Array, rows: int, signed: bool, sharp: bool
 ) -> Array:
-    """Sums [bins, rows, W] over N and the heights of cells: adding column by column, no sum of floats needs
-    another order to be quick."""
+    """Sums [bins, rows, W] over N and the heights of cells. Each column has its own: along a row, sums are
+    quick only in an order that differs between machines."""
     number, height, width = x_nhw.shape
     sums_krw = np.zeros((len(cos_k), rows, width), np.float32)
     length, cosine, sine = np.empty((3, width), np.float32)

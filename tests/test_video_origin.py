@@ -42,7 +42,7 @@ def test_features_of_another_kind_are_refused(videos: Path, taught: Path, said, 
     line = said(*predict)
     now = about.origin.spec.version
     assert line.startswith(
-        f"{older}: the model learned from other features: version: 0, not {now}; weights: ab, not None (extract"
+        f"{older}: the model learned from other features: version: 0, not {now}; weights: ab, not None"
     )
     train = ("train", "--data", root, "--run", tmp_path / "old", *SMALL)
     assert run(*train) == 0

@@ -1,15 +1,14 @@
 """Hand-made descriptors of motion and appearance, 512 values a snippet: no weights, no network, one CPU core.
 
 A snippet is 16 frames at 25 frames a second, brought to 160 x 120. Appearance comes from four of them, motion
-from the DIS flow between each and the next, less the camera's own (a robust affine fit). Histograms are
-pooled over a coarse grid, then each block is square-rooted and brought to length 1, as is customary for such
-descriptors. What each block adds is printed by benchmarks/backbones.py.
+from the DIS flow from every second one to the next, less the camera's own (a robust affine fit). Histograms
+are pooled over a coarse grid, then each block is square-rooted and brought to length 1, as is customary for
+such descriptors. What each block adds is printed by benchmarks/backbones.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from itertools import pairwise
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -33,6 +32,7 @@ WIDTH, HEIGHT = 160, 120
 SMALL_WIDTH, SMALL_HEIGHT = 80, 60
 WINDOW = 16
 LOOKED_AT = [2, 6, 10, 14]
+STEP = 2  # pictures from one measured motion to the next; each is from a picture to the very next
 CUT = 30  # mean difference of two pictures, in grey levels, above which they are of different shots
 LAB_RANGE = np.array([100, 40, 40], np.float32)
 
@@ -41,8 +41,8 @@ class Window(NamedTuple):
     """One snippet, measured: what the descriptors are made of.
 
     pictures: uint8 RGB [120, 160, 3], those looked at. gray_nhw [16, 120, 160] and small_nhw [16, 60, 80]:
-    uint8. camera_n32 [15, 3, 2], x_nhw and y_nhw [15, 60, 80]: the camera's motion and what moves besides, in
-    pixels of the 160 x 120 picture; size_nhw: its length.
+    uint8. camera_n32 [8, 3, 2], x_nhw and y_nhw [8, 60, 80]: the camera's motion from pictures 0 to 1, 2 to
+    3, ..., 14 to 15, and what moves besides, in pixels of the 160 x 120 picture; size_nhw: its length.
     """
 
     pictures: list[Frame]
@@ -110,7 +110,7 @@ def motion_boundaries(window: Window) -> Array:
 
 def moving_gradients(window: Window) -> Array:
     """HOG that counts where something moves: 8 directions x 2 x 2 cells."""
-    moving = np.minimum(window.size_nhw[LOOKED_AT], 2)
+    moving = np.minimum(window.size_nhw[[k // STEP for k in LOOKED_AT]], 2)
     along_x, along_y = derivatives(window.small_nhw[LOOKED_AT].astype(np.float32))
     return rooted(directions(along_x * moving, along_y * moving, 8, (2, 2), signed=False, sharp=False))
 
@@ -154,6 +154,7 @@ class Classic:
         preprocessing={
             "size": f"{WIDTH}x{HEIGHT}",
             "flow": f"dis-quick of {SMALL_WIDTH}x{SMALL_HEIGHT}, less a robust affine fit, none across cuts",
+            "flow from": "every second frame to the next",
             "frames looked at": LOOKED_AT,
             "blocks": {block.__name__: values for block, values in BLOCKS.items()},
         },
@@ -183,10 +184,10 @@ class Classic:
         return Window(looked_at, gray_nhw, small_nhw, camera_n32, x_nhw, y_nhw, size_nhw)
 
     def flow(self, small_nhw: NDArray[np.uint8]) -> Array:
-        """Flow from each picture to the next [N - 1, 60, 80, 2], in pixels of the larger; 0 where the shot
-        changes."""
-        flow_nhw2 = np.zeros((len(small_nhw) - 1, SMALL_HEIGHT, SMALL_WIDTH, 2), np.float32)
-        for k, (one, two) in enumerate(pairwise(small_nhw)):
+        """Flow from every second picture to the next [N / 2, 60, 80, 2], in pixels of the larger; 0 where the
+        shot changes."""
+        flow_nhw2 = np.zeros((len(small_nhw) // STEP, SMALL_HEIGHT, SMALL_WIDTH, 2), np.float32)
+        for k, (one, two) in enumerate(zip(small_nhw[::STEP], small_nhw[1::STEP], strict=True)):
             if cv2.norm(one, two, cv2.NORM_L1) <= CUT * one.size:
                 flow_nhw2[k] = self._flow(one, two)
         return flow_nhw2 * (WIDTH / SMALL_WIDTH)

@@ -159,7 +159,8 @@ def score(dataset: Dataset, found: dict[str, Detections]) -> float:
 
 def losses(dataset: Dataset, found: dict[str, Detections]) -> str:
     """What the average would gain if all errors of one kind, at each tIoU, were put right, the rest as is."""
-    told = [diagnose(*known(dataset, found), tiou=tiou / 10).gain_fixed for tiou in range(1, 8)]
+    both = known(dataset, found)
+    told = [diagnose(*both, tiou=tiou / 10).gain_fixed for tiou in range(1, 8)]
     gains = {kind: 100 * float(np.mean([each[kind] for each in told])) for kind in told[0]}
     return ", ".join(f"{kind} {gain:.1f}" for kind, gain in sorted(gains.items(), key=lambda item: -item[1]))
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from hrpro.boundaries.change import edge_costs, principal_axes
+from hrpro.boundaries.change import edge_costs
 from hrpro.boundaries.config import BoundaryConfig
 from hrpro.boundaries.offset import Offset, Placed, find_offset, neighbours
 from hrpro.config import Config
@@ -122,20 +122,6 @@ def test_neighbours_are_the_clicks_next_in_time() -> None:
     times = np.array([7.5, 2.5, 7.5, 9.5])
     np.testing.assert_array_equal(neighbours(times, 12), [[2.5, 9.5], [0, 7.5], [2.5, 9.5], [7.5, 12]])
     assert neighbours(np.zeros(0), 12).shape == (0, 2)
-
-
-def test_axes_are_the_principal_ones_of_standardised_features() -> None:
-    rng = np.random.default_rng(2)
-    features = (rng.normal(size=(300, 6)) @ rng.normal(size=(6, 6)) + 100).astype(np.float32)
-    features[:, 3] = 7  # says nothing
-    axes = principal_axes([features[:100], features[100:]], 4)
-    reduced = (features - features.mean(0)) @ axes
-    scale = features.std(0, dtype=np.float64)
-    standard = (features - features.mean(0)) / np.where(scale > 1e-3, scale, np.inf)
-    _, singular, _ = np.linalg.svd(standard, full_matrices=False)
-    np.testing.assert_allclose(np.linalg.norm(reduced, axis=0), singular[:4], rtol=1e-3)
-    assert (axes[3] == 0).all()
-    assert principal_axes([features], 64).shape == (6, 6)
 
 
 @pytest.mark.parametrize("wrong", [{"reach": -1.0}, {"reach": float("nan")}, {"dimensions": 0}])

@@ -114,7 +114,7 @@ def test_weights_and_detections_are_those_of_the_two_stages_alone(tmp_path: Path
     assert model.instance is not None
     for found, expected in (
         (model.snippet.state_dict(), snippet.state_dict()),
-        (model.instance.network.state_dict(), instance.network.state_dict()),
+        (model.instance.state_dict(), instance.state_dict()),
     ):
         assert all(torch.equal(found[name], expected[name]) for name in expected)
 

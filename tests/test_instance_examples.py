@@ -189,4 +189,4 @@ def test_nothing_to_learn_from_or_to_learn_is_refused():
     with pytest.raises(ConfigError, match="not both 0"):
         replace(CONFIG, positives=0, jittered=0)
     with pytest.raises(ConfigError, match="both heads"):
-        replace(CONFIG, score_weight=0, regression_weight=0)
+        replace(CONFIG, score_weight=0, regression_weight=0, exemplar_weight=0)

@@ -8,8 +8,10 @@ import pytest
 import torch
 
 from hrpro.core.errors import DataError, NonFiniteError
-from hrpro.instance.examples import Pool
-from hrpro.instance.stage import InstanceStage, InstanceTask
+from hrpro.data.batches import statistics
+from hrpro.instance.examples import Pool, teaching
+from hrpro.instance.stage import InstanceStage
+from hrpro.instance.task import InstanceTask
 from hrpro.proposals.generate import Proposals
 from hrpro.proposals.rank import tiou
 from hrpro.training.loop import train
@@ -81,6 +83,13 @@ def candidates(segments, labels):
     )
 
 
+def task_of(scenes, config):
+    indices = teaching(scenes, config)
+    network = InstanceStage(CLASSES, DIMENSION, config).network
+    assert network is not None
+    return InstanceTask(CLASSES, network, scenes, indices, statistics(map(scenes.features, indices)))
+
+
 def weights_of(stage):
     return {name: tensor.numpy().tobytes() for name, tensor in stage.network.state_dict().items()}
 
@@ -149,7 +158,7 @@ def test_trains_on(edge, negatives):
     scenes = EDGES[edge]
     config = replace(INSTANCE, negatives=negatives, batch_size=8)
     stage, _ = fit(scenes, config)
-    left_out = len(scenes.names) - len(InstanceTask(CLASSES, scenes, config).recordings)
+    left_out = len(scenes.names) - len(task_of(scenes, config).recordings)
     idle = edge == "nor low attention" or (edge == "a recording without prototypes" and not negatives)
     assert left_out == idle, "what has nothing to teach is left out"
     for index, rows in enumerate(scenes.rows):
@@ -205,7 +214,7 @@ def test_without_candidates_nothing_comes_out():
 
 def test_refined_segments_stay_within_and_failed_ones_are_taken_back():
     stage = InstanceStage(CLASSES, DIMENSION, INSTANCE)
-    weights = stage.network.state_dict()
+    weights = stage.state_dict()
     given = candidates([[2, 10], [12, 20], [-4, 3], [18, 26], [30, 31], [5, 5]], [0, 1, 0, 1, 0, 0])
     features = np.zeros((20, DIMENSION), np.float32)
     for offsets, expected in (
@@ -237,7 +246,7 @@ def test_refined_candidates_are_scored_anew():
 
 @pytest.mark.parametrize("least", [0.0, 0.5, 1.0])
 def test_boundaries_are_learned_from_what_overlaps_its_prototype_enough(least):
-    task = InstanceTask(CLASSES, usual(), replace(INSTANCE, regression_tiou=least, negatives=1.0))
+    task = task_of(usual(), replace(INSTANCE, regression_tiou=least, negatives=1.0))
     batch = task.batch(0, np.array([0, 1]), np.random.default_rng(0))
     assert (batch["own"] == 0).sum() > 10
     found = task.losses(task.module, batch)["regression"]  # untrained, it refines nothing
@@ -256,7 +265,7 @@ def test_many_candidates_are_read_in_pieces(monkeypatch):
     whole = stage.refine(usual().rows[0], given)
     monkeypatch.setattr("hrpro.instance.stage._AT_ONCE", 7)
     pieces = stage.refine(usual().rows[0], given)
-    for name in ("completeness", "segments", "refined_completeness"):
+    for name in ("completeness", "segments", "refined_completeness", "likeness", "refined_likeness"):
         np.testing.assert_allclose(getattr(pieces, name), getattr(whole, name), atol=1e-5)
 
 
@@ -299,7 +308,7 @@ def test_the_fingerprint_tells_everything_it_learns_from():
     def fingerprint(change):
         scenes = usual()
         change(scenes)
-        return InstanceTask(CLASSES, scenes, INSTANCE).fingerprint
+        return task_of(scenes, INSTANCE).fingerprint
 
     known = fingerprint(lambda scenes: None)
     assert fingerprint(lambda scenes: None) == known
@@ -315,7 +324,7 @@ def test_the_fingerprint_tells_everything_it_learns_from():
 
 def test_a_batch_holds_each_recording_s_own_proposals():
     scenes = usual()
-    task = InstanceTask(CLASSES, scenes, INSTANCE)
+    task = task_of(scenes, INSTANCE)
     batch = task.batch(0, np.array([2, 0, 2]), np.random.default_rng(0))
     np.testing.assert_array_equal(
         batch["features"].numpy(), np.concatenate([scenes.rows[i] for i in (2, 0, 2)])
@@ -334,7 +343,7 @@ def test_a_batch_holds_each_recording_s_own_proposals():
 
 def test_what_blows_up_while_training_is_named():
     scenes = usual()
-    task = InstanceTask(CLASSES, scenes, INSTANCE)
+    task = task_of(scenes, INSTANCE)
     scenes.rows[1][:] = np.nan
     with pytest.raises(NonFiniteError, match=r"^v1: the loss part"):
         train(task, INSTANCE, progress=False)

@@ -144,7 +144,7 @@ def test_only_classes_that_reach_the_video_threshold_are_looked_for(model, featu
 
 
 def test_both_parts_of_inference_are_joined(model, features):
-    """Score-refined and boundary-refined candidates, each with OIC + weight * its completeness."""
+    """Score-refined and boundary-refined candidates, each with OIC + its completeness as both tell it."""
     model.config = replace(
         model.config, suppress=replace(model.config.suppress, sigma=1e9, floor=-np.inf)
     )  # no suppression
@@ -153,14 +153,15 @@ def test_both_parts_of_inference_are_joined(model, features):
     proposals = model.candidates(scores)
     refined = model.instance.refine(np.concatenate([features, scores.embedded_td], 1), proposals)
     weight = model.config.instance.completeness_weight
-    for segments, completeness in (
-        (proposals.segments, refined.completeness),
-        (refined.segments, refined.refined_completeness),
+    like = model.config.instance.exemplar_weight
+    for segments, completeness, likeness in (
+        (proposals.segments, refined.completeness, refined.likeness),
+        (refined.segments, refined.refined_completeness, refined.refined_likeness),
     ):
         assert (completeness > 0).all()
-        for segment, label, score in zip(
-            segments * STRIDE, proposals.labels, proposals.oic + weight * completeness, strict=True
-        ):
+        assert (likeness > 0).any()
+        expected = proposals.oic + weight * completeness + like * likeness
+        for segment, label, score in zip(segments * STRIDE, proposals.labels, expected, strict=True):
             same = (np.abs(found.segments - segment).max(1) < 1e-9) & (found.labels == label)
             assert np.abs(found.scores[same] - score).min() < 1e-6
     assert len(found) == 2 * len(proposals)

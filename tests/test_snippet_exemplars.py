@@ -84,7 +84,7 @@ def test_a_long_recording_is_taken_in_parts_to_the_same_result(tmp_path, monkeyp
     training_set = clicked_everywhere(tmp_path)
     new = np.random.default_rng(5).normal(size=(50, 6)).astype(np.float32)
     whole = learned(training_set, wave).activation(new)
-    monkeypatch.setattr("hrpro.snippet.exemplars.ROWS", 7)
+    monkeypatch.setattr("hrpro.core.kernel_ridge.ROWS", 7)
     np.testing.assert_allclose(learned(training_set, wave).activation(new), whole, atol=1e-3)
 
 

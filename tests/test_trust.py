@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -67,8 +68,8 @@ def test_it_is_judged_by_reliable_proposals_of_recordings_not_seen(
         found = {}
         for half in Halves(training_set, config.snippet).each:
             own = replace(half_instance(config.instance, half.seed), completeness_weight=weight)
+            own = own if weight else own.without_network()
             alone = HRPro.upon(half.network, half.taught, replace(config, instance=own))
-            alone = alone if weight else alone.stage_one()
             for item in half.others.recordings[::each]:
                 features = item.features.read_float32()
                 found[item.id] = alone.detect(features, half.network.scores(features))
@@ -76,11 +77,31 @@ def test_it_is_judged_by_reliable_proposals_of_recordings_not_seen(
         assert model.weighed[weight] == pytest.approx(expected, abs=1e-12)
 
 
+def test_left_out_its_exemplars_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hrpro.trust._LEAST", 2.0)
+    training_set = by_hand(tmp_path / "data", SEVERAL)
+    config = judged_config()
+    model = HRPro(config).fit(training_set)
+    assert best_weight(model.weighed) == 0
+    assert model.instance is not None
+    assert model.instance.network is None
+    alone = HRPro(replace(config, instance=config.instance.without_network())).fit(training_set)
+    features = training_set.recordings[0].features.read_float32()
+    found = model.predict(features)
+    assert np.array_equal(found.scores, alone.predict(features).scores)
+    assert not np.array_equal(found.scores, model.stage_one().predict(features).scores)
+    model.save(tmp_path / "model")
+    again = HRPro.load(tmp_path / "model")
+    assert again.config == model.config
+    assert np.array_equal(again.predict(features).scores, found.scores)
+
+
 def test_left_out_it_is_stage_one_to_the_last_bit(tmp_path: Path) -> None:
     """A stage 2 that has learned next to nothing gains next to nothing."""
     training_set = by_hand(tmp_path / "data", SEVERAL)
     config = judged_config()
-    config = replace(config, instance=replace(config.instance, steps=1, lr=1e-12, regression_weight=0.0))
+    nothing: dict[str, Any] = {"steps": 1, "lr": 1e-12, "regression_weight": 0.0, "exemplar_weight": 0.0}
+    config = replace(config, instance=replace(config.instance, **nothing))
     model = HRPro(config).fit(training_set)
     assert best_weight(model.weighed) == 0
     assert model.instance is None
@@ -118,17 +139,16 @@ def test_judging_changes_no_weight_of_a_network(tmp_path: Path) -> None:
     assert all(torch.equal(tensor, expected[name]) for name, tensor in judged.snippet.state_dict().items())
     if judged.instance is not None:
         assert plain.instance is not None
-        second = plain.instance.network.state_dict()
-        assert all(
-            torch.equal(tensor, second[name]) for name, tensor in judged.instance.network.state_dict().items()
-        )
+        second = plain.instance.state_dict()
+        assert all(torch.equal(tensor, second[name]) for name, tensor in judged.instance.state_dict().items())
 
 
-def test_one_recording_cannot_be_judged_and_is_stage_one(tmp_path: Path) -> None:
+def test_one_recording_cannot_be_judged_and_has_no_network(tmp_path: Path) -> None:
     training_set = by_hand(tmp_path / "data", {"a": (40, [(6, "jump"), (20, "run")])})
     model = HRPro(judged_config()).fit(training_set)
     assert model.weighed == {}
-    assert model.instance is None
+    assert model.instance is not None
+    assert model.instance.network is None
 
 
 def test_scores_that_overflow_are_told_with_the_recording(tmp_path: Path) -> None:

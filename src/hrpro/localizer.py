@@ -132,8 +132,9 @@ class HRPro:
         """A model with this stage 1, taught before, and all that is taught upon it; ``min_score`` is 0.
 
         training_set: as networks read it (``TrainingSet.coarser`` by ``config.pace``), as that of the stage.
-        Without a ``completeness_weight`` in the settings, stage 2 is judged by the ``halves`` of the training
-        set (None: made for it), and left out where it adds nothing. kept: as for ``fit``. Raises as it does.
+        Without a ``completeness_weight`` in the settings, stage 2's network is judged by the ``halves`` of
+        the training set (None: made for it), and left out where it adds nothing. kept: as for ``fit``. Raises
+        as it does.
         """
         model = cls(config)
         model.snippet, model.timeline = snippet, training_set.recordings[0].timeline
@@ -143,16 +144,16 @@ class HRPro:
             views = StageOneViews(snippet, training_set, config, model.offset)
             told = {**kept, "made_from": views.made_from}
             model.instance = InstanceStage.fit(training_set.classes, views, config.instance, **told)
-            if config.instance.completeness_weight == "judged":
+            if config.instance.has_network and config.instance.completeness_weight == "judged":
                 halves = halves or Halves(training_set, config.snippet, **kept)
                 model.weighed = weigh(model, views.names, views.pools, halves)
                 weight = best_weight(model.weighed)
-                model.config = replace(
-                    config,
-                    stages=2 if weight else 1,
-                    instance=replace(config.instance, completeness_weight=weight),
-                )
-                model.instance = model.instance if weight else None
+                own = replace(config.instance, completeness_weight=weight)
+                if not weight and own.exemplar_weight:
+                    own, model.instance = own.without_network(), model.instance.without_network()
+                elif not weight:
+                    config, model.instance = replace(config, stages=1), None
+                model.config = replace(config, instance=own)
         return model
 
     def predict(self, features: NDArray[np.floating], timeline: Timeline | None = None) -> Detections:
@@ -207,17 +208,20 @@ class HRPro:
         return proposals, self.instance.refine(source, proposals)
 
     def ranked(
-        self, scores: SnippetScores, proposals: Proposals, refined: Refined | None, weight: float
+        self, scores: SnippetScores, proposals: Proposals, refined: Refined | None, weight: float | None
     ) -> Detections:
-        """Detections, in snippet coordinates, of candidates whose completeness counts ``weight``."""
+        """Detections, in snippet coordinates, of candidates whose completeness counts ``weight``; None: as if
+        stage 2 had no network."""
         segments, labels, ranks = proposals.segments, proposals.labels, proposals.oic
         if refined is not None:
-            ranks = proposals.oic + weight * refined.completeness
+            like = self._config().instance.exemplar_weight
+            ranks = proposals.oic + like * refined.likeness + (weight or 0) * refined.completeness
             # Score-refined and boundary-refined part, as in the paper's inference.
-            if self._config().instance.regression_weight:
+            if weight is not None and self._config().instance.regression_weight:
                 segments = np.concatenate([segments, refined.segments])
                 labels = np.concatenate([labels, labels])
-                ranks = np.concatenate([ranks, proposals.oic + weight * refined.refined_completeness])
+                again = like * refined.refined_likeness + weight * refined.refined_completeness
+                ranks = np.concatenate([ranks, proposals.oic + again])
         rule = self._config().suppress
         kept, final = soft_nms(
             segments, ranks, labels, sigma=rule.sigma, floor=rule.floor, limit=rule.limit or None
@@ -250,7 +254,7 @@ class HRPro:
         if self.snippet is not None:
             self.snippet.to(device)
         if self.instance is not None:
-            self.instance.network.to(device)
+            self.instance.to(device)
         return self
 
     def save(self, path: str | Path) -> None:
@@ -262,7 +266,7 @@ class HRPro:
         assert self.timeline is not None
         networks = {"snippet": snippet.state_dict()}
         if self.instance is not None:
-            networks["instance"] = self.instance.network.state_dict()
+            networks["instance"] = self.instance.state_dict()
         about = (config, snippet.classes, snippet.dimension, self.timeline, networks)
         write_model(Path(path), Stored(*about, self.min_score, self.origin, self.offset, self.weighed))
 
@@ -283,7 +287,7 @@ class HRPro:
                 dimensions = {"raw": stored.dimension, "embedded": width, "both": stored.dimension + width}
                 dimension = dimensions[config.instance.source]
                 model.instance = InstanceStage(stored.classes, dimension, config.instance)
-                model.instance.network.load_state_dict(stored.networks["instance"])
+                model.instance.load_state_dict(stored.networks["instance"])
         except (HRProError, RuntimeError) as error:
             what = "the model is damaged: its weights do not fit its settings"
             raise RunError(what, where=path, mend="train it anew") from error

@@ -112,6 +112,8 @@ def read_model(path: Path) -> Stored:
         content = json.loads(file.read_text(encoding="utf-8"))
         if content["format"] != FORMAT:
             raise RunError(f"the model has format {content['format']}, not {FORMAT}", where=file)
+        if "instance" in content["config"]:  # written before stage 2 had exemplars, it has none
+            content["config"]["instance"].setdefault("exemplar_weight", 0.0)
         config = build(Config(), content["config"], where=file)
         names = ["snippet", "instance"][: config.stages]
         for name in names:

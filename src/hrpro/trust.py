@@ -1,6 +1,6 @@
-"""How much stage 2's completeness counts, and whether stage 2 is used at all: chosen by clicks (ours).
+"""How much the completeness of stage 2's network counts, and whether it is used at all: by clicks (ours).
 
-Stage 2 learns from the reliable proposals, one of each click. Where there are many, what it has learned is
+It learns from the reliable proposals, one of each click. Where there are many, what it has learned is
 worth several points; where there are few, it is luck, and the more it counts the more it takes away. Which of
 the two it is can be told without a true segment: both stages are taught small by each half of the training
 recordings and asked for the other's, with several weights, and the reliable proposals that the whole model
@@ -20,8 +20,7 @@ from hrpro.core.annotations import Detections, Segment
 from hrpro.core.errors import naming
 from hrpro.halves import ENOUGH, Half, Halves, spread
 from hrpro.instance.config import InstanceConfig
-from hrpro.instance.examples import Pool
-from hrpro.instance.stage import NothingToLearn
+from hrpro.instance.examples import NothingToLearn, Pool
 from hrpro.metrics.detection import mean_average_precision
 
 if TYPE_CHECKING:
@@ -29,13 +28,13 @@ if TYPE_CHECKING:
 
 WEIGHTS = (0.05, 0.1, 0.2, 0.35, 0.5, 1.0)
 TIOUS = "0.1:0.7"
-_LEAST = 0.01  # of mAP that the best weight has to gain, or stage 2 is left out
+_LEAST = 0.01  # of mAP that the best weight has to gain, or the network is left out
 _ALIKE = 0.0025  # of weights that differ by no more the least is taken
 
 
 def weigh(model: HRPro, names: Sequence[str], pools: Sequence[Pool], halves: Halves) -> dict[float, float]:
-    """mAP on unseen recordings by weight of completeness, 0 being stage 1 alone; empty where no half could
-    be taught.
+    """mAP on unseen recordings by weight of completeness, 0 being without the network; empty where no half
+    could be taught.
 
     pools: of the training recordings ``names``, with the whole model's reliable proposals.
     """
@@ -57,7 +56,7 @@ def weigh(model: HRPro, names: Sequence[str], pools: Sequence[Pool], halves: Hal
                 features_td = item.features.read_float32()
                 scores = half.network.scores(features_td)
                 proposals, refined = judged.read(features_td, scores)
-                found[0][item.id] = judged.ranked(scores, proposals, None, 0)
+                found[0][item.id] = judged.ranked(scores, proposals, refined, None)
                 for weight in WEIGHTS:
                     found[weight][item.id] = judged.ranked(scores, proposals, refined, weight)
     if not any(reliable[id] for id in found[0]):
@@ -69,8 +68,8 @@ def weigh(model: HRPro, names: Sequence[str], pools: Sequence[Pool], halves: Hal
 
 
 def best_weight(by_weight: Mapping[float, float]) -> float:
-    """The least weight that is as good as the best; 0, stage 1 alone, where the best gains too little, all
-    together gain nothing, or none could be judged."""
+    """The least weight that is as good as the best; 0, without the network, where the best gains too little,
+    all together gain nothing, or none could be judged."""
     gains = {weight: value - by_weight[0] for weight, value in by_weight.items() if weight}
     best = max(gains.values(), default=0.0)
     if best < _LEAST or sum(gains.values()) <= 0:
@@ -97,10 +96,10 @@ def told(by_weight: Mapping[float, float]) -> str:
     """What was found, in a sentence; empty where nothing was judged."""
     if not by_weight:
         return ""
-    weight, alone = best_weight(by_weight), by_weight[0]
+    weight, without = best_weight(by_weight), by_weight[0]
     if weight:
-        gain = f"from {alone:.3f} to {by_weight[weight]:.3f}"
-        return f"stage 2 counts {weight:g}: on training recordings kept apart it brings mAP {gain}"
+        gain = f"from {without:.3f} to {by_weight[weight]:.3f}"
+        return f"stage 2's network counts {weight:g}: on training recordings kept apart it brings mAP {gain}"
     values = [value for given, value in by_weight.items() if given]
-    figures = f"it has mAP {min(values):.3f} to {max(values):.3f}, stage 1 alone {alone:.3f}"
-    return f"stage 2 is left out: on training recordings kept apart {figures}"
+    figures = f"mAP is {min(values):.3f} to {max(values):.3f} with it, {without:.3f} without"
+    return f"stage 2's network is left out: on training recordings kept apart {figures}"

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hrpro.boundaries.change import principal_axes
 from hrpro.boundaries.offset import Offset, Placed, find_offset, neighbours
 from hrpro.config import Config
+from hrpro.data.axes import principal_axes
 from hrpro.data.batches import CACHE_BYTES, Sample, Samples
 from hrpro.data.training_set import TrainingSet
 from hrpro.instance.config import Source

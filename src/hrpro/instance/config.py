@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from hrpro.core.errors import ConfigError
@@ -58,7 +58,11 @@ class InstanceConfig(TrainingConfig):
 
     completeness_weight: float | Literal["judged"] = "judged"
     """Detections score OIC + this * completeness (the paper adds them evenly: 1). judged: chosen on training
-    recordings that were kept apart, by their clicks, and stage 2 is left out where it adds little there."""
+    recordings that were kept apart, by their clicks, and the network is left out where it adds little."""
+    exemplar_weight: float = 0.2
+    """Detections also score this * completeness by likeness to the training's proposals (ours; 0: none)."""
+    exemplars: int = 3072
+    """Proposals that are remembered for it, at most."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -74,19 +78,37 @@ class InstanceConfig(TrainingConfig):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"must lie in [0, 1], not {getattr(self, name)}", where=name)
         given = () if self.completeness_weight == "judged" else ("completeness_weight",)
-        for name in ("extension", "score_weight", "regression_weight", "negatives", *given):
+        shares = ("extension", "score_weight", "regression_weight", "negatives", "exemplar_weight")
+        for name in (*shares, *given):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise ConfigError(f"must be 0 or more, not {getattr(self, name)}", where=name)
-        if self.hidden < 2:
-            raise ConfigError(f"must be at least 2, not {self.hidden}", where="hidden")
+        for name, least in (("hidden", 2), ("exemplars", 1)):
+            if getattr(self, name) < least:
+                raise ConfigError(f"must be at least {least}, not {getattr(self, name)}", where=name)
         if self.positives < 0 or self.jittered < 0 or self.positives + self.jittered < 1:
             raise ConfigError("positives and jittered must be 0 or more, and not both 0", where="positives")
-        if not (self.score_weight or self.regression_weight):
+        if not (self.has_network or self.exemplar_weight):
             raise ConfigError(
-                "both heads of stage 2 are off", where="score_weight", mend="set stages: 1 to do without it"
+                "both heads of stage 2 are off, and its exemplars",
+                where="score_weight",
+                mend="set stages: 1 to do without it",
             )
+
+    @property
+    def has_network(self) -> bool:
+        """Whether one of its heads is on; without, stage 2 is its exemplars."""
+        return bool(self.score_weight or self.regression_weight)
+
+    def without_network(self) -> InstanceConfig:
+        """The same with its exemplars alone."""
+        return replace(self, score_weight=0.0, regression_weight=0.0, completeness_weight=0.0)
 
     @property
     def weight(self) -> float:
         """Of completeness; 0 where it is still to be judged."""
         return 0.0 if self.completeness_weight == "judged" else float(self.completeness_weight)
+
+    @property
+    def highest(self) -> float:
+        """What it adds to a score at most."""
+        return self.weight + self.exemplar_weight

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hrpro.core.errors import DataError
 from hrpro.instance.config import InstanceConfig
 from hrpro.proposals.generate import Proposals
 from hrpro.proposals.rank import low_attention, negative_proposals, rank, tiou
@@ -30,6 +33,22 @@ class Pool:
     @property
     def length(self) -> int:
         return len(self.low_t)
+
+
+class Views(Protocol):
+    """Training recordings as stage 2 sees them, by index: input features [T, D] float32 and pools."""
+
+    @property
+    def names(self) -> Sequence[str]: ...
+
+    @property
+    def pools(self) -> Sequence[Pool]: ...
+
+    def features(self, index: int) -> NDArray[np.float32]: ...
+
+
+class NothingToLearn(DataError):
+    """No recording has a prototype."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,3 +133,18 @@ def _jitter(
     moved = np.clip(np.stack([centre - half, centre + half], 1), 0, source.length)
     kept = moved[:, 1] - moved[:, 0] > _JITTER_SHORTEST
     return moved[kept], of[kept]
+
+
+def teaching(views: Views, config: InstanceConfig) -> list[int]:
+    """Recordings that have something to teach: proposals, or stretches of low attention. NothingToLearn where
+    none has a prototype."""
+    if not any(len(source.prototypes_m2) for source in views.pools):
+        raise NothingToLearn(
+            "stage 1 gave no proposal that holds a click, so stage 2 has nothing to learn from",
+            mend="train stage 1 longer, click more actions, or set stages: 1",
+        )
+    return [
+        index
+        for index, source in enumerate(views.pools)
+        if len(source.prototypes_m2) or (config.negatives and source.low_t.any())
+    ]

@@ -2,11 +2,8 @@
 
 The networks see a snippet through few prototypes and through its neighbours, and on small sets they mistake
 one class for another. The exemplars see it alone and remember the training snippet by snippet: with z_i some
-of these (all, if they are few), x standardised as in the networks, and k(x, z) = exp(-gamma |x - z|^2 / m),
-m the median of |x - z|^2,
-
-    P'(x) = mean + sum_i alpha_i k(x, z_i),
-    alpha = argmin sum_n (P(x_n) - P'(x_n))^2 + ridge * alpha^T K alpha.
+of these (all, if they are few) and x standardised as in the networks, P'(x) is f(x) of
+``core/kernel_ridge.py``.
 
 It learns from the P that the networks give the training recordings, of the classes clicked there
 (``clicked_activation``); the labels are no better than theirs, but its mistakes on other recordings are
@@ -16,7 +13,7 @@ others, and the mean of both has fewer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 
 import numpy as np
@@ -24,12 +21,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hrpro.core.kernel_ridge import KernelRidge, plain
 from hrpro.data.training_set import TrainingSet
 
 Targets = Callable[[int], NDArray[np.float32]]
 
 GAMMA, RIDGE = 0.5, 0.1  # half or twice of either does as well
-ROWS = 2048  # snippets at a time: a recording of hours would need gigabytes at once
 NAMES = ("snippets", "alpha", "offset", "bandwidth", "mean", "deviation")
 
 
@@ -66,31 +63,10 @@ class Exemplars:
 
         parts = [chosen[(chosen >= low) & (chosen < high)] - low for low, high in pairwise(starts)]
         snippets = torch.cat([standardised(i)[part] for i, part in enumerate(parts) if len(part)])
-        # Of some, since a median of all pairs would need as much memory again.
-        some = snippets[torch.from_numpy(rng.permutation(len(snippets))[:1000])]
-        bandwidth = (_squares(some, some).median() / GAMMA).clamp_min(1e-12)
-        count, classes = len(snippets), len(training_set.classes)
-        gram, right = np.zeros((count, count)), np.zeros((count, classes))
-        kernel_sum, target_sum = np.zeros(count), np.zeros(classes)
-        pairs = ((standardised(index), torch.from_numpy(targets(index))) for index in range(len(recordings)))
-        for x_td, target_tc in _rows(pairs, ROWS):
-            kernel_tm = torch.exp(-_squares(x_td, snippets) / bandwidth).double().numpy()
-            target = target_tc.double().numpy()
-            # NumPy sees that both factors are the same and does half the work, as PyTorch does not.
-            gram += kernel_tm.T @ kernel_tm
-            right += kernel_tm.T @ target
-            kernel_sum += kernel_tm.sum(0)
-            target_sum += target.sum(0)
-        offset = target_sum / total
-        right -= np.outer(kernel_sum, offset)
-        within = torch.exp(-_squares(snippets, snippets) / bandwidth).double().numpy()
-        gram += RIDGE * (within + within.T) / 2
-        gram[np.diag_indices(count)] += 1e-6  # equal snippets make it singular
-        alpha, offset = (torch.from_numpy(x).float() for x in (np.linalg.solve(gram, right), offset))
-        parts_of_it = (snippets, alpha, offset, bandwidth[None], mean, deviation)
-        # Laid out as a file would give them back: products of other strides differ in their last bits.
-        plain = [tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for tensor in parts_of_it]
-        return cls(dict(zip(NAMES, plain, strict=True)))
+        rows = ((standardised(index), torch.from_numpy(targets(index))) for index in range(len(recordings)))
+        learned = KernelRidge.fit(snippets, rows, gamma=GAMMA, ridge=RIDGE, rng=rng)
+        parts_of_it = (learned.points, learned.alpha, learned.offset, learned.bandwidth, mean, deviation)
+        return cls(dict(zip(NAMES, map(plain, parts_of_it), strict=True)))
 
     @classmethod
     def checked(cls, tensors: Mapping[str, Tensor], classes: int, dimension: int) -> Exemplars:
@@ -107,11 +83,8 @@ class Exemplars:
         """P' [T, C] in [0, 1]."""
         held = self.tensors
         x_td = (_tensor(features_td).to(held["mean"].device) - held["mean"]) / held["deviation"]
-        parts = [
-            torch.exp(-_squares(part_td, held["snippets"]) / held["bandwidth"]) @ held["alpha"]
-            for part_td in x_td.split(ROWS)
-        ]
-        return (torch.cat(parts) + held["offset"]).clamp(0, 1).cpu().numpy()
+        learned = KernelRidge(*(held[name] for name in NAMES[:4]))
+        return learned(x_td).clamp(0, 1).cpu().numpy()
 
     def to(self, device: str | torch.device) -> Exemplars:
         self.tensors = {name: tensor.to(device) for name, tensor in self.tensors.items()}
@@ -132,23 +105,6 @@ def clicked_activation(
     return target
 
 
-def _rows(pairs: Iterable[tuple[Tensor, Tensor]], number: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """The rows of all pairs, one after the other, in pairs of ``number`` rows (the last of fewer)."""
-    first, second = torch.empty(0), torch.empty(0)
-    for x, y in pairs:
-        first, second = (torch.cat([a, b]) if len(a) else b for a, b in ((first, x), (second, y)))
-        while len(first) >= number:
-            yield first[:number], second[:number]
-            first, second = first[number:], second[number:]
-    if len(first):
-        yield first, second
-
-
 def _tensor(features_td: NDArray[np.float32]) -> Tensor:
     """A copy: PyTorch wants no array that may not be written to, as a mapped file's."""
     return torch.from_numpy(np.array(features_td, np.float32, order="C"))
-
-
-def _squares(x_td: Tensor, z_md: Tensor) -> Tensor:
-    """|x - z|^2 [T, M] of every pair, as a matrix product."""
-    return (x_td.square().sum(1)[:, None] + z_md.square().sum(1) - 2 * x_td @ z_md.T).clamp_min_(0)

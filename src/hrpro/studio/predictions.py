@@ -97,7 +97,7 @@ def predict_into(
     found, segments = found[inside], segments[inside]
     scored = Scored(found.segments, found.labels, found.scores)
     # An OIC is 1 at most, a completeness too.
-    top = 1.0 + (model.config.instance.weight if model.instance is not None else 0.0)
+    top = 1.0 + (model.config.instance.highest if model.instance is not None else 0.0)
     shown = worth_showing(scored, model.min_score, top)
     seen = scored.at(shown)
     members = getattr(model.snippet, "members", ())

@@ -56,6 +56,7 @@ def collect(demo: Path) -> dict[str, Any]:
     snippet = model.snippet
     assert snippet is not None
     assert model.instance is not None
+    assert model.instance.network is not None
     assert model.config is not None
     assert model.timeline is not None
     grid, settings = model.timeline, model.config

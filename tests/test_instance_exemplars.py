@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from hrpro.core.errors import ConfigError
-from hrpro.instance.exemplars import AXES, NAMES, ProposalExemplars, _described
+from hrpro.instance.exemplars import AXES, NAMES, ProposalExemplars, _described, _sums
 from hrpro.instance.stage import InstanceStage
 from test_instance_stage import CLASSES, DIMENSION, candidates, fit, many, task_of, usual
 from tiny_sets import INSTANCE
@@ -139,9 +139,10 @@ def test_a_stage_of_neither_is_refused():
 def test_a_proposal_is_told_by_means_inside_before_and_after():
     rng = np.random.default_rng(0)
     reduced = torch.from_numpy(rng.normal(size=(12, 4)).astype(np.float32))
+    held = {"mean": torch.zeros(4), "axes": torch.eye(4)}
     fine = reduced.repeat_interleave(100, 0)  # a hundredth of a snippet each
     spans = torch.tensor([[2.0, 10.0], [3.25, 4.5], [0.0, 1.0], [0.5, 12.0]])
-    told = _described(reduced, spans)
+    told = _described(_sums(reduced, held), spans)
     for (start, end), found in zip(spans.tolist(), told, strict=True):
         border = max((end - start) / 4, 1.0)
         pieces = (start, end), (max(start - border, 0), start), (end, min(end + border, 12))

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
 from hrpro.core.kernel_ridge import KernelRidge, plain
 from hrpro.data.axes import principal_axes
@@ -63,8 +64,8 @@ class ProposalExemplars:
                 examples = draw(views.pools[index], classes, rng, config)
                 mixed = rng.permutation(len(examples.segments_n2))
                 segments_n2 = torch.from_numpy(examples.segments_n2[mixed]).float()
-                reduced_tk = _reduced(torch.from_numpy(views.features(index)), tensors)
-                yield _described(reduced_tk, segments_n2), torch.from_numpy(examples.completeness_nc[mixed])
+                sums = _sums(torch.tensor(views.features(index)), tensors)
+                yield _described(sums, segments_n2), torch.from_numpy(examples.completeness_nc[mixed])
 
         points = torch.cat([x_nd[:each] for x_nd, _ in drawn()])[: config.exemplars]
         rng = np.random.default_rng(config.seed)
@@ -89,8 +90,8 @@ class ProposalExemplars:
         """[n, C] in [0, 1] of proposals within one recording, in snippets; all on the exemplars' device."""
         held = self.tensors
         learned = KernelRidge(*(held[name] for name in NAMES[:4]))
-        reduced_tk = _reduced(features_td, held)
-        parts = [learned(_described(reduced_tk, part_n2)) for part_n2 in segments_n2.split(_AT_ONCE)]
+        sums = _sums(features_td, held)
+        parts = [learned(_described(sums, part_n2)) for part_n2 in segments_n2.split(_AT_ONCE)]
         return torch.cat(parts).clamp(0, 1)
 
     def to(self, device: str | torch.device) -> ProposalExemplars:
@@ -98,29 +99,29 @@ class ProposalExemplars:
         return self
 
 
-def _reduced(features_td: Tensor, held: Mapping[str, Tensor]) -> Tensor:
-    """[T, k], centred, so that what lies outside of a recording is like the average snippet."""
-    return (features_td - held["mean"]) @ held["axes"]
+def _sums(features_td: Tensor, held: Mapping[str, Tensor]) -> Tensor:
+    """Running sums [T + 1, k] of the features, centred, along the axes."""
+    reduced_tk = (features_td - held["mean"]) @ held["axes"]
+    exact = torch.float32 if reduced_tk.device.type == "mps" else torch.float64  # which that has not
+    return functional.pad(reduced_tk.cumsum(0, dtype=exact), (0, 0, 1, 0))
 
 
-def _described(reduced_tk: Tensor, segments_n2: Tensor) -> Tensor:
+def _described(sums: Tensor, segments_n2: Tensor) -> Tensor:
     """x [n, 3k] of proposals."""
     start, end = segments_n2.unbind(1)
     border = (_BORDER * (end - start)).clamp(min=_SHORTEST)
-    sums = reduced_tk.new_zeros((1, reduced_tk.shape[1]), dtype=torch.float64)
-    sums = torch.cat([sums, reduced_tk.cumsum(0, dtype=torch.float64)])
     regions = (start, end), (start - border, start), (end, end + border)
     centre, before, after = (_mean(sums, *region) for region in regions)
     return torch.cat([centre, _AROUND * before, _AROUND * after], 1)
 
 
 def _mean(sums: Tensor, start: Tensor, end: Tensor) -> Tensor:
-    """Mean [n, k] between two moments [n], of running sums [T + 1, k]; 0 where nothing lies between."""
+    """Mean [n, k] between two moments [n]; where nothing lies between, 0, which is the average snippet."""
     length = len(sums) - 1
 
     def until(moment: Tensor) -> Tensor:
         whole = moment.long().clamp(max=length - 1)
-        return torch.lerp(sums[whole], sums[whole + 1], (moment - whole)[:, None].double())
+        return torch.lerp(sums[whole], sums[whole + 1], (moment - whole)[:, None].to(sums.dtype))
 
     start, end = start.clamp(0, length), end.clamp(0, length)
     return ((until(end) - until(start)) / (end - start).clamp(min=1e-3)[:, None]).float()

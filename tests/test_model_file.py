@@ -23,6 +23,8 @@ VARIANTS = [
     {"instance": {"class_aware": False}},
     {"instance": {"regression_weight": 0.0}},
     {"instance": {"score_weight": 0.0}},
+    {"instance": {"exemplar_weight": 0.0}},
+    {"instance": {"score_weight": 0.0, "regression_weight": 0.0, "completeness_weight": 0.0}},
     {"instance": {"reliable": False, "negatives": 0.0, "score_loss": "smooth_l1"}},
     {"proposals": GenerateConfig(attention_thresholds=(0.3, 0.5), video_threshold=0.05, upsample=2)},
 ]
@@ -54,6 +56,18 @@ def test_what_was_saved_and_loaded_predicts_the_same_bits(changes, tmp_path):
         assert (np.diff(found.segments) > 0).all()
         assert np.isfinite(found.scores).all()
         assert set(found.labels.tolist()) <= {0, 1}
+
+
+def test_a_model_from_before_stage_two_had_exemplars_loads(features, tmp_path):
+    model = HRPro(tiny_config(instance={"exemplar_weight": 0.0})).fit(usual(tmp_path))
+    model.save(tmp_path / "model")
+    file = tmp_path / "model/model.json"
+    content = json.loads(file.read_text())
+    del content["config"]["instance"]["exemplar_weight"], content["config"]["instance"]["exemplars"]
+    file.write_text(json.dumps(content))
+    loaded = HRPro.load(tmp_path / "model")
+    assert loaded.config == model.config
+    assert columns(loaded.predict(features)) == columns(model.predict(features))
 
 
 def test_stage_one_alone_saved_under_settings_of_two_loads(model, features, tmp_path):

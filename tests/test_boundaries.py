@@ -18,6 +18,7 @@ from hrpro.config import Config
 from hrpro.core.errors import ConfigError
 from hrpro.localizer import HRPro
 from hrpro.proposals.generate import Proposals
+from hrpro.snippet.stage import SnippetStage
 from hrpro.views import boundary_offset
 from tiny_sets import tiny_config, usual
 
@@ -158,3 +159,19 @@ def test_hrpro_next_moves_its_candidates_and_keeps_the_offset(tmp_path: Path) ->
     assert (wider[:, 0] <= raw[:, 0]).all()
     assert (wider[:, 1] >= raw[:, 1]).all()
     assert (wider != raw).any()
+
+
+@pytest.mark.parametrize(("span", "expected"), [(1, Offset(0.5, -0.25)), (8, Offset())])
+def test_where_features_change_slowly_nothing_is_moved(
+    span: int, expected: Offset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A snippet beside a boundary is then no mixture of two sides, which is what an offset is found by."""
+    monkeypatch.setattr("hrpro.views.find_offset", lambda *_: Offset(0.5, -0.25))
+    training_set, rng = usual(tmp_path), np.random.default_rng(0)
+    for item in training_set.recordings:
+        length = item.features.shape[0]
+        noise = rng.normal(size=(length + span - 1, 6)).astype(np.float32)
+        np.save(item.features.path, np.mean([noise[i : length + i] for i in range(span)], axis=0))
+    config = tiny_config()
+    stage = SnippetStage(training_set.classes, 6, config.snippet)
+    assert boundary_offset(stage, training_set, config) == expected

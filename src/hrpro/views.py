@@ -14,6 +14,7 @@ from hrpro.boundaries.offset import Offset, Placed, find_offset, neighbours
 from hrpro.config import Config
 from hrpro.data.axes import principal_axes
 from hrpro.data.batches import CACHE_BYTES, Sample, Samples
+from hrpro.data.pace import alike
 from hrpro.data.training_set import TrainingSet
 from hrpro.instance.config import Source
 from hrpro.instance.examples import Pool, pool
@@ -22,6 +23,8 @@ from hrpro.proposals.config import GenerateConfig
 from hrpro.proposals.generate import Proposals, generate
 from hrpro.proposals.rank import reliable_proposals
 from hrpro.proposals.scores import SnippetScores
+
+_SLOW = 0.5  # correlation of neighbouring snippets
 
 
 def candidates(
@@ -33,7 +36,12 @@ def candidates(
 
 
 def boundary_offset(snippet: Scorer, training_set: TrainingSet, config: Config) -> Offset:
-    """Where the features say that the reliable proposals of the training recordings should begin and end."""
+    """Where the features say that the reliable proposals of the training recordings should begin and end.
+
+    Nowhere else than they do, where features change slowly: a boundary is a slope then, and no edge.
+    """
+    if alike(training_set) > _SLOW:
+        return Offset()
     samples = Samples(training_set)
     axes = principal_axes(map(samples.features, range(len(samples))), config.boundaries.dimensions)
 

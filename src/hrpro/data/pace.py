@@ -35,6 +35,11 @@ def pace(training_set: TrainingSet) -> int:
     return highest
 
 
+def alike(training_set: TrainingSet) -> float:
+    """Correlation of neighbouring snippets; raises as reading features does."""
+    return correlation(centred_parts(list(_looked_at(training_set))), 1)
+
+
 def centred_parts(parts: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
     """Parts of recordings [T, D] about their own means, each dimension by its deviation from these; without
     the dimensions that hardly vary, which would be mere rounding."""

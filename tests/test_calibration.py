@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -100,6 +101,25 @@ def test_it_is_the_mean_of_what_suits_seen_and_unseen_recordings(tmp_path: Path)
     for name in ("half-1", "half-2"):
         with (tmp_path / f"run/{name}/logs/snippet.csv").open() as file:
             assert [int(row["step"]) for row in csv.DictReader(file)] == list(range(1, 7))
+
+
+def test_stage_two_s_exemplars_have_not_seen_what_they_are_judged_on(tmp_path: Path) -> None:
+    training_set = by_hand(tmp_path / "data", JUMPS)
+    config = tiny_config(instance={"source": "raw", "exemplar_weight": 0.5}, snippet={"steps": 24})
+    config = replace(config, instance=config.instance.without_network())
+    model, judged = HRPro(config).fit(training_set), Judged()
+    for number, half in enumerate(Halves(training_set, config.snippet).each):
+        alone = HRPro.upon(half.network, half.taught, config)
+        for recording in half.others.recordings:
+            found = alone.predict(recording.features.read_float32(), recording.timeline)
+            clicks = half.others.clicks[recording.id]
+            if number == 1:  # b and d have taught it nothing of running
+                found = found[found.labels == 0]
+                clicks = tuple(click for click in clicks if click.label == "jump")
+            judged.append((found, clicks))
+    unseen, own = best_threshold(judged), own_threshold(model, training_set)
+    assert 0 < unseen != own
+    assert model.min_score == (own + unseen) / 2
 
 
 def test_weights_and_detections_are_those_of_the_two_stages_alone(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ than the model. The threshold is the mean of the two (``docs/findings.md`` holds
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,8 @@ import numpy as np
 from hrpro.core.annotations import Click, Detections
 from hrpro.core.errors import naming
 from hrpro.data.training_set import TrainingSet
-from hrpro.halves import ENOUGH, Halves, spread
+from hrpro.halves import ENOUGH, Half, Halves, spread
+from hrpro.instance.examples import NothingToLearn
 from hrpro.proposals.threshold import best_threshold
 
 if TYPE_CHECKING:
@@ -54,19 +56,38 @@ def _own(model: HRPro, training_set: TrainingSet) -> Iterator[Judged]:
 
 def _unseen(model: HRPro, halves: Halves) -> Iterator[Judged]:
     """Each recording's detections by stage-1 scores of a network that never saw it, and its clicks; both of
-    the classes that network was taught."""
+    the classes that network was taught. Stage 2's exemplars have not seen it either."""
     assert model.config is not None
     assert model.snippet is not None
     for half in halves.each:
         known = {click.label for held in half.taught.clicks.values() for click in held}
+        judged = _with_exemplars_of(half, model)
         for item in spread(half.others, ENOUGH // 2):
             features_td = item.features.read_float32()
             scores = half.network.scores(features_td)
             if model.config.instance.source != "raw":  # the halves' embedding has another width
                 scores = replace(scores, embedded_td=model.snippet.scores(features_td).embedded_td)
             with naming(item.features.path):
-                found = model.detect(features_td, scores)
+                found = judged.detect(features_td, scores)
             found = found[np.isin(found.labels, [model.classes.index(label) for label in known])]
             segments = item.timeline.to_seconds(found.segments)
             clicks = [click for click in half.others.clicks[item.id] if click.label in known]
             yield Detections(segments, found.labels, found.scores, found.classes), clicks
+
+
+def _with_exemplars_of(half: Half, model: HRPro) -> HRPro:
+    """The model, its exemplars of proposals those that the half teaches; as it is where it has none, or they
+    read what the half's network does not give."""
+    config = model.config
+    assert config is not None
+    if model.instance is None or model.instance.exemplars is None or config.instance.source != "raw":
+        return model
+    config = replace(config, instance=config.instance.without_network())
+    try:
+        taught = model.upon(half.network, half.taught, config).instance
+    except NothingToLearn:
+        return model
+    assert taught is not None
+    other = copy(model)
+    other.instance = model.instance.with_exemplars(taught.exemplars)
+    return other

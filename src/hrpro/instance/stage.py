@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,12 @@ class InstanceStage:
         alone = InstanceStage(self.classes, self.dimension, self.config.without_network())
         alone.exemplars, alone._device = self.exemplars, self._device
         return alone
+
+    def with_exemplars(self, exemplars: ProposalExemplars | None) -> InstanceStage:
+        """The same network beside other exemplars."""
+        other = copy(self)
+        other.exemplars = exemplars
+        return other
 
     def to(self, device: str | torch.device) -> InstanceStage:
         self._device = torch.device(device)

@@ -36,6 +36,19 @@ def own_threshold(model: HRPro, training_set: TrainingSet) -> float:
     return best_threshold((found[id], training_set.clicks[id]) for id in found)
 
 
+def asked(alone: HRPro, others: TrainingSet, *, runs_too: bool) -> Judged:
+    """What a half's model finds in the other's recordings, and their clicks; b and d teach no running."""
+    judged: Judged = []
+    for recording in others.recordings:
+        found = alone.predict(recording.features.read_float32(), recording.timeline)
+        clicks = others.clicks[recording.id]
+        if not runs_too:
+            found = found[found.labels == 0]
+            clicks = tuple(click for click in clicks if click.label == "jump")
+        judged.append((found, clicks))
+    return judged
+
+
 def test_halves_share_nothing_and_both_have_clicks(tmp_path: Path) -> None:
     dealt = halves(by_hand(tmp_path, JUMPS))
     assert dealt is not None
@@ -88,13 +101,7 @@ def test_it_is_the_mean_of_what_suits_seen_and_unseen_recordings(tmp_path: Path)
     for half, (taught, others) in enumerate((dealt, dealt[::-1])):
         alone = HRPro(config)
         alone.snippet = SnippetEnsemble.fit(taught, half_config(config.snippet, half))
-        for recording in others.recordings:
-            found = alone.predict(recording.features.read_float32(), recording.timeline)
-            clicks = others.clicks[recording.id]
-            if half == 1:  # b and d have taught it nothing of running
-                found = found[found.labels == 0]
-                clicks = tuple(click for click in clicks if click.label == "jump")
-            judged.append((found, clicks))
+        judged += asked(alone, others, runs_too=half == 0)
     unseen, own = best_threshold(judged), own_threshold(model, training_set)
     assert 0 < unseen != own
     assert model.min_score == (own + unseen) / 2
@@ -110,13 +117,7 @@ def test_stage_two_s_exemplars_have_not_seen_what_they_are_judged_on(tmp_path: P
     model, judged = HRPro(config).fit(training_set), Judged()
     for number, half in enumerate(Halves(training_set, config.snippet).each):
         alone = HRPro.upon(half.network, half.taught, config)
-        for recording in half.others.recordings:
-            found = alone.predict(recording.features.read_float32(), recording.timeline)
-            clicks = half.others.clicks[recording.id]
-            if number == 1:  # b and d have taught it nothing of running
-                found = found[found.labels == 0]
-                clicks = tuple(click for click in clicks if click.label == "jump")
-            judged.append((found, clicks))
+        judged += asked(alone, half.others, runs_too=number == 0)
     unseen, own = best_threshold(judged), own_threshold(model, training_set)
     assert 0 < unseen != own
     assert model.min_score == (own + unseen) / 2

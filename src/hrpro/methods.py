@@ -70,7 +70,7 @@ METHODS: Mapping[str, Method] = {
         _OURS,
         stages=(1, 2),
         also=("boundaries",),
-        settings={"narrow": True},
+        settings={"narrow": True, "habit": True},
         instance={"regression_weight": 0.0},
     ),
     "base": Method(

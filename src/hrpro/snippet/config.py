@@ -26,6 +26,8 @@ class SnippetConfig(TrainingConfig):
     """A click whose P (the mean of its snippet's and the two beside it) under the first member, which learned
     from it, is below this times the median of its class's clicks is not believed: all members, the first
     trained anew, and exemplars do without it (ours; 0: all are)."""
+    habit: bool = False
+    """Where the first member tells that people click early, or late, in actions: move their clicks (ours)."""
     exemplar_weight: float = 0.3
     """Weight of the exemplars' P beside the networks' (ours; 0, the paper's, does without exemplars)."""
     exemplars: int = 3000

@@ -23,6 +23,7 @@ from hrpro.proposals.scores import SnippetScores
 from hrpro.snippet.belief import doubted, without
 from hrpro.snippet.config import SnippetConfig
 from hrpro.snippet.exemplars import NAMES, Exemplars, clicked_activation
+from hrpro.snippet.habit import recentred
 from hrpro.snippet.length import typical_length
 from hrpro.snippet.stage import SnippetStage
 
@@ -66,10 +67,10 @@ class SnippetEnsemble:
                 training_set, replace(own, kernel=kernel), name=name, **kept, on_row=told
             )
             ensemble.members += (taught,)
-            if member == 0 and config.members > 1 and config.belief:
-                ensemble.doubted = doubted(ensemble, training_set, config.belief)
-                if ensemble.doubted:  # what it learned of them it would bring into the mean
-                    training_set = without(training_set, ensemble.doubted)
+            if member == 0:
+                mended = ensemble._mended(training_set)
+                if mended is not training_set:  # what it learned of the others it would bring into the mean
+                    training_set = mended
                     told = _of_member(member, on_row, anew=True)
                     taught = SnippetStage.fit(training_set, own, name=f"{name}-anew", **kept, on_row=told)
                     ensemble.members = (taught,)
@@ -84,6 +85,15 @@ class SnippetEnsemble:
                 seed=config.seed,
             )
         return ensemble
+
+    def _mended(self, training_set: TrainingSet) -> TrainingSet:
+        """The set without the clicks that the first member does not believe, and the others where it says
+        that they belong; the very same where nothing is to be mended."""
+        if self.config.members > 1 and self.config.belief:
+            self.doubted = doubted(self, training_set, self.config.belief)
+            if self.doubted:
+                training_set = without(training_set, self.doubted)
+        return (recentred(self, training_set) if self.config.habit else None) or training_set
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from hrpro.config import Config
 from hrpro.core.annotations import Click
 from hrpro.data.training_set import TrainingSet
+from hrpro.halves import half_config
 from hrpro.proposals.scores import SnippetScores
-from hrpro.snippet.ensemble import SnippetEnsemble
+from hrpro.snippet.config import SnippetConfig
+from hrpro.snippet.ensemble import SnippetEnsemble, scouting
 from hrpro.snippet.habit import recentred
 from hrpro.snippet.stage import SnippetStage
 from tiny_sets import SNIPPET, STRIDE, by_hand
@@ -87,36 +91,79 @@ def test_what_has_no_click_and_a_click_without_a_proposal_stay_as_they_are(
     assert moved.clicks["b"][:-1] == moved.clicks["c"]
 
 
-@pytest.mark.parametrize("members", [1, 2])
-def test_members_are_learned_from_the_moved_clicks(tmp_path: Path, members: int) -> None:
-    """Real training, of clicks at the first snippet of every action of seven."""
+EARLY = replace(SNIPPET, steps=80, hidden=16, exemplar_weight=0, belief=0.0, habit=True)
+
+
+@pytest.fixture
+def early(tmp_path: Path) -> TrainingSet:
+    """Actions of seven snippets, each clicked at its first."""
     actions = [(t, label) for t, label in zip(range(8, LENGTH, 16), ["jump", "run"] * 5, strict=True)]
     middles = by_hand(tmp_path, dict.fromkeys("abcdef", (LENGTH, actions)))
-    early = {
+    clicks = {
         id: tuple(replace(click, time=click.time - 3 * STRIDE) for click in each)
         for id, each in middles.clicks.items()
     }
-    training_set = replace(middles, clicks=early)
-    config = replace(SNIPPET, members=members, steps=80, hidden=16, exemplar_weight=0, belief=0.0, habit=True)
-    told = set()
-    taught = SnippetEnsemble.fit(
-        training_set, config, on_row=lambda row: told.add((row["member"], row.get("anew", False)))
-    )
-    assert told == {(0, False), (0, True), (1, False)} if members == 2 else {(0, False), (0, True)}
-    first = SnippetEnsemble.fit(training_set, replace(config, habit=False))
-    alone = SnippetEnsemble.__new__(SnippetEnsemble)
-    alone.config, alone.exemplars, alone.members = config, None, first.members[:1]
-    moved = recentred(alone, training_set)
+    return replace(middles, clicks=clicks)
+
+
+def rows_of(training_set: TrainingSet, config: SnippetConfig) -> tuple[SnippetEnsemble, list[dict[str, Any]]]:
+    """The taught stage 1, and of each network what its rows say beside the losses, in order."""
+    told: list[dict[str, Any]] = []
+
+    def on_row(row: dict[str, Any]) -> None:
+        about = {name: row[name] for name in ("member", "anew", "scout") if name in row}
+        if about not in told:
+            told.append(about)
+
+    return SnippetEnsemble.fit(training_set, config, on_row=on_row), told
+
+
+def moved_by(first: SnippetStage, training_set: TrainingSet) -> TrainingSet:
+    """What is learned from after ``first`` was asked: real training says it, about right."""
+    moved = recentred(first, training_set)
     assert moved is not None
-    late = [b.time - a.time for id in early for a, b in zip(early[id], moved.clicks[id], strict=True)]
+    of = training_set.clicks
+    late = [b.time - a.time for id in of for a, b in zip(of[id], moved.clicks[id], strict=True)]
     assert 1 * STRIDE < np.mean(late) < 4 * STRIDE
-    names = ["snippet-anew"] if members == 1 else ["snippet-1-anew", "snippet-2"]
-    for name, member in zip(names, taught.members, strict=True):
-        expected = SnippetStage.fit(moved, member.config, name=name)
-        for part, tensor in expected.network.state_dict().items():
-            np.testing.assert_array_equal(member.network.state_dict()[part], tensor)
-    for member, other in zip(first.members, taught.members, strict=True):
-        assert any(
-            not np.array_equal(tensor, other.network.state_dict()[part])
-            for part, tensor in member.network.state_dict().items()
-        )
+    return moved
+
+
+def assert_same(member: SnippetStage, expected: SnippetStage) -> None:
+    for part, tensor in expected.network.state_dict().items():
+        np.testing.assert_array_equal(member.network.state_dict()[part], tensor)
+
+
+def test_several_members_learn_from_the_clicks_that_the_first_one_moved(early: TrainingSet) -> None:
+    taught, told = rows_of(early, replace(EARLY, members=2))
+    assert told == [{"member": 0}, {"member": 0, "anew": True}, {"member": 1}]
+    first, second = (member.config for member in taught.members)
+    moved = moved_by(SnippetStage.fit(early, first, name="snippet-1"), early)
+    assert_same(taught.members[0], SnippetStage.fit(moved, first, name="snippet-1-anew"))
+    assert_same(taught.members[1], SnippetStage.fit(moved, second, name="snippet-2"))
+
+
+def test_a_single_member_learns_from_the_clicks_that_a_shorter_one_moved(early: TrainingSet) -> None:
+    taught, told = rows_of(early, replace(EARLY, members=1))
+    assert told == [{"member": 0, "scout": True}, {"member": 0}]
+    own = taught.members[0].config
+    scout = SnippetStage.fit(early, replace(own, steps=80 // 3), name="snippet-scout")
+    assert_same(taught.members[0], SnippetStage.fit(moved_by(scout, early), own))
+    assert rows_of(early, replace(EARLY, members=1, habit=False))[1] == [{"member": 0}]
+
+
+def test_where_there_is_no_habit_all_is_learned_as_without(tmp_path: Path) -> None:
+    actions = [(t, label) for t, label in zip(range(8, LENGTH, 16), ["jump", "run"] * 5, strict=True)]
+    middles = by_hand(tmp_path, dict.fromkeys("abcdef", (LENGTH, actions)))
+    for members in (1, 2):
+        taught, told = rows_of(middles, replace(EARLY, members=members))
+        assert {"member": 0, "anew": True} not in told
+        plain, _ = rows_of(middles, replace(EARLY, members=members, habit=False))
+        for one, other in zip(taught.members, plain.members, strict=True):
+            assert_same(one, other)
+
+
+def test_the_next_method_alone_asks_for_habits() -> None:
+    assert Config().with_method("hrpro-next").snippet.habit
+    assert not Config().snippet.habit
+    assert scouting(Config().with_method("hrpro-next").snippet) is None  # several members
+    assert not half_config(EARLY, 0).habit

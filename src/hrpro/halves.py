@@ -77,10 +77,11 @@ def spread(training_set: TrainingSet, at_most: int) -> tuple[Recording, ...]:
 
 
 def half_config(config: SnippetConfig, half: int) -> SnippetConfig:
-    """Settings of the one network that a half teaches: an eighth of the steps of all members of stage 1."""
+    """Settings of the one network that a half teaches: an eighth of the steps of all members of stage 1,
+    and of clicks as they are."""
     seed = int(np.random.SeedSequence(config.seed, spawn_key=(half,)).generate_state(1)[0])
     steps = max(config.members * config.steps // 8, 1)
-    return replace(config, members=1, steps=steps, seed=seed)
+    return replace(config, members=1, steps=steps, seed=seed, habit=False)
 
 
 def _of_half(half: int, on_row: OnRow | None) -> OnRow | None:

@@ -52,11 +52,16 @@ class SnippetEnsemble:
         """Train the members one after the other, then the exemplars on what they say.
 
         Arguments and errors are those of ``SnippetStage.fit``. The rows that ``on_row`` is given also have
-        the number of their ``member``, from 0 on; ``anew`` those of the first one taught again.
+        the number of their ``member``, from 0 on; ``anew`` those of the first one taught again; ``scout``
+        those of a shorter one that only tells where people click, before a single member.
         """
         ensemble = cls.__new__(cls)
         ensemble.config, ensemble.exemplars, ensemble.doubted = config, None, {}
         ensemble.members = tuple[SnippetStage, ...]()
+        if scout := scouting(config):
+            told = _of_member(0, on_row, scout=True)
+            seen = SnippetStage.fit(training_set, scout, name="snippet-scout", **kept, on_row=told)
+            training_set = recentred(seen, training_set) or training_set
         names = ["snippet"] if config.members == 1 else [f"snippet-{m + 1}" for m in range(config.members)]
         kernel = config.kernel
         for member, (name, own) in enumerate(zip(names, _each(config), strict=True)):
@@ -67,7 +72,7 @@ class SnippetEnsemble:
                 training_set, replace(own, kernel=kernel), name=name, **kept, on_row=told
             )
             ensemble.members += (taught,)
-            if member == 0:
+            if member == 0 and config.members > 1:
                 mended = ensemble._mended(training_set)
                 if mended is not training_set:  # what it learned of the others it would bring into the mean
                     training_set = mended
@@ -89,7 +94,7 @@ class SnippetEnsemble:
     def _mended(self, training_set: TrainingSet) -> TrainingSet:
         """The set without the clicks that the first member does not believe, and the others where it says
         that they belong; the very same where nothing is to be mended."""
-        if self.config.members > 1 and self.config.belief:
+        if self.config.belief:
             self.doubted = doubted(self, training_set, self.config.belief)
             if self.doubted:
                 training_set = without(training_set, self.doubted)
@@ -160,9 +165,17 @@ class SnippetEnsemble:
         self.members = tuple(members)
 
 
-def _of_member(member: int, on_row: OnRow | None, *, anew: bool = False) -> OnRow | None:
-    about = {"member": member} | ({"anew": True} if anew else {})
-    return None if on_row is None else lambda row: on_row({**about, **row})
+def scouting(config: SnippetConfig) -> SnippetConfig | None:
+    """Settings of the network that is asked where people click before the only member learns; None: no such.
+
+    Among several the first is asked. A third of the steps: longer taught, it takes clicks for the middle.
+    """
+    own = replace(_each(config)[0], steps=max(config.steps // 3, 1))
+    return own if config.habit and config.members == 1 else None
+
+
+def _of_member(member: int, on_row: OnRow | None, **about: bool) -> OnRow | None:
+    return None if on_row is None else lambda row: on_row({"member": member, **about, **row})
 
 
 def _each(config: SnippetConfig) -> list[SnippetConfig]:

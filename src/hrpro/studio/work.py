@@ -19,6 +19,7 @@ from hrpro.localizer import HRPro
 from hrpro.model_folder import fingerprint, is_trained
 from hrpro.runs import pick_device, train_run
 from hrpro.settings import build
+from hrpro.snippet.ensemble import scouting
 from hrpro.studio.material import Material, in_turn, material
 from hrpro.studio.predictions import found_path, predict_into, read_predicted
 from hrpro.studio.progress_file import Teller
@@ -53,12 +54,15 @@ def _train(training_set: TrainingSet, run: Path, config: Config, tell: Teller) -
     half, second = half_config(config.snippet, 0).steps, 0
     if config.stages > 1 and config.instance.completeness_weight == "judged":
         second = half_instance(config.instance, 0).steps
+    scout = scouting(config.snippet)
     totals = {
+        "scout": scout.steps if scout else 0,
         "snippet": config.snippet.members * config.snippet.steps,
         "instance": config.instance.steps,
         "calibrate": 2 * (half + second),
     }
     names = {
+        "scout": "finding out where in actions you click",
         "snippet": f"learning moments from {sum(map(len, training_set.clicks.values()))} clicks",
         "instance": "learning segments",
         "calibrate": "finding out what holds for other recordings",
@@ -78,19 +82,22 @@ def _train(training_set: TrainingSet, run: Path, config: Config, tell: Teller) -
             name, before = f"half-{row['half']}", (row["half"] - 1) * half
             if "member" not in row:
                 name, before = f"{name}-instance", 2 * half + (row["half"] - 1) * second
+        elif row.pop("scout", False):
+            name, before = "scout", 0
+            begin(name)
         else:
             name = "snippet" if "member" in row else "instance"
             if row.pop("anew", False) and not again:
                 begun, again = "", True  # one network more
                 totals["snippet"] += config.snippet.steps
-                names["snippet"] = "learning anew without clicks that all others contradict"
+                names["snippet"] = "learning anew, some clicks left out or moved"
             before = (row["member"] + again) * config.snippet.steps if "member" in row else 0
             begin(name)
         tell.at(row["step"] + before)
         rest = {("loss" if key == "total" else key): value for key, value in row.items()}
         tell.row({"stage": name, **rest})
 
-    begin("snippet")
+    begin("scout" if scout else "snippet")
     train_run(training_set, run, config, resume=True, progress=False, on_row=on_row)
 
 

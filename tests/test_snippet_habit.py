@@ -16,7 +16,7 @@ from hrpro.halves import half_config
 from hrpro.proposals.scores import SnippetScores
 from hrpro.snippet.config import SnippetConfig
 from hrpro.snippet.ensemble import SnippetEnsemble, scouting
-from hrpro.snippet.habit import recentred
+from hrpro.snippet.habit import moved, recentred
 from hrpro.snippet.stage import SnippetStage
 from tiny_sets import SNIPPET, STRIDE, by_hand
 
@@ -59,11 +59,13 @@ def test_clicks_of_an_early_or_a_late_habit_are_moved_to_the_middle_and_none_the
     tmp_path: Path, way: int
 ) -> None:
     training_set = clicked(tmp_path, 2.5 * way, 3.0 * way, 2.0 * way, -0.5 * way)
-    moved = recentred(Sure(), training_set)
-    assert moved is not None
-    assert offsets(moved) == [0, 0, 0, -0.5 * way, 0, 0, 0] * 5
-    assert [c.label for c in moved.clicks["a"]] == [c.label for c in training_set.clicks["a"]]
-    assert moved.recordings == training_set.recordings
+    found = recentred(Sure(), training_set)
+    assert found is not None
+    assert offsets(found) == [0, 0, 0, -0.5 * way, 0, 0, 0] * 5
+    assert [c.label for c in found.clicks["a"]] == [c.label for c in training_set.clicks["a"]]
+    assert found.recordings == training_set.recordings
+    assert moved(training_set, found) == 6 * 5
+    assert moved(training_set, training_set) == 0
 
 
 @pytest.mark.parametrize("off", [(-2.5, 2.5), (-3.0, 3.0, 0.0), (-0.3,), (0.2, 0.0)])
@@ -84,11 +86,11 @@ def test_what_has_no_click_and_a_click_without_a_proposal_stay_as_they_are(
 ) -> None:
     training_set = clicked(tmp_path, -3.0, recordings=6)
     outside = (*training_set.clicks["b"], Click(158.5 * STRIDE, "run"))
-    moved = recentred(Sure(), replace(training_set, clicks={**training_set.clicks, "a": (), "b": outside}))
-    assert moved is not None
-    assert moved.clicks["a"] == ()
-    assert moved.clicks["b"][-1] == outside[-1]
-    assert moved.clicks["b"][:-1] == moved.clicks["c"]
+    found = recentred(Sure(), replace(training_set, clicks={**training_set.clicks, "a": (), "b": outside}))
+    assert found is not None
+    assert found.clicks["a"] == ()
+    assert found.clicks["b"][-1] == outside[-1]
+    assert found.clicks["b"][:-1] == found.clicks["c"]
 
 
 EARLY = replace(SNIPPET, steps=80, hidden=16, exemplar_weight=0, belief=0.0, habit=True)
@@ -120,12 +122,12 @@ def rows_of(training_set: TrainingSet, config: SnippetConfig) -> tuple[SnippetEn
 
 def moved_by(first: SnippetStage, training_set: TrainingSet) -> TrainingSet:
     """What is learned from after ``first`` was asked: real training says it, about right."""
-    moved = recentred(first, training_set)
-    assert moved is not None
+    found = recentred(first, training_set)
+    assert found is not None
     of = training_set.clicks
-    late = [b.time - a.time for id in of for a, b in zip(of[id], moved.clicks[id], strict=True)]
+    late = [b.time - a.time for id in of for a, b in zip(of[id], found.clicks[id], strict=True)]
     assert 1 * STRIDE < np.mean(late) < 4 * STRIDE
-    return moved
+    return found
 
 
 def assert_same(member: SnippetStage, expected: SnippetStage) -> None:
@@ -137,9 +139,10 @@ def test_several_members_learn_from_the_clicks_that_the_first_one_moved(early: T
     taught, told = rows_of(early, replace(EARLY, members=2))
     assert told == [{"member": 0}, {"member": 0, "anew": True}, {"member": 1}]
     first, second = (member.config for member in taught.members)
-    moved = moved_by(SnippetStage.fit(early, first, name="snippet-1"), early)
-    assert_same(taught.members[0], SnippetStage.fit(moved, first, name="snippet-1-anew"))
-    assert_same(taught.members[1], SnippetStage.fit(moved, second, name="snippet-2"))
+    found = moved_by(SnippetStage.fit(early, first, name="snippet-1"), early)
+    assert taught.moved == moved(early, found) > 0
+    assert_same(taught.members[0], SnippetStage.fit(found, first, name="snippet-1-anew"))
+    assert_same(taught.members[1], SnippetStage.fit(found, second, name="snippet-2"))
 
 
 def test_a_single_member_learns_from_the_clicks_that_a_shorter_one_moved(early: TrainingSet) -> None:
@@ -147,7 +150,9 @@ def test_a_single_member_learns_from_the_clicks_that_a_shorter_one_moved(early: 
     assert told == [{"member": 0, "scout": True}, {"member": 0}]
     own = taught.members[0].config
     scout = SnippetStage.fit(early, replace(own, steps=80 // 3), name="snippet-scout")
-    assert_same(taught.members[0], SnippetStage.fit(moved_by(scout, early), own))
+    found = moved_by(scout, early)
+    assert taught.moved == moved(early, found) > 0
+    assert_same(taught.members[0], SnippetStage.fit(found, own))
     assert rows_of(early, replace(EARLY, members=1, habit=False))[1] == [{"member": 0}]
 
 
@@ -157,6 +162,7 @@ def test_where_there_is_no_habit_all_is_learned_as_without(tmp_path: Path) -> No
     for members in (1, 2):
         taught, told = rows_of(middles, replace(EARLY, members=members))
         assert {"member": 0, "anew": True} not in told
+        assert taught.moved == 0
         plain, _ = rows_of(middles, replace(EARLY, members=members, habit=False))
         for one, other in zip(taught.members, plain.members, strict=True):
             assert_same(one, other)

@@ -19,11 +19,12 @@ from torch import Tensor
 
 from hrpro.core.annotations import Click
 from hrpro.data.training_set import TrainingSet
+from hrpro.methods import Scorer
 from hrpro.proposals.scores import SnippetScores
 from hrpro.snippet.belief import doubted, without
 from hrpro.snippet.config import SnippetConfig
 from hrpro.snippet.exemplars import NAMES, Exemplars, clicked_activation
-from hrpro.snippet.habit import recentred
+from hrpro.snippet.habit import moved, recentred
 from hrpro.snippet.length import typical_length
 from hrpro.snippet.stage import SnippetStage
 
@@ -34,7 +35,8 @@ class SnippetEnsemble:
     """Stage 1 as the localizer uses it: ``config.members`` networks, each a ``SnippetStage``, and exemplars.
 
     ``exemplars`` is None without training, and where ``config.exemplar_weight`` is 0. ``doubted``: clicks by
-    recording that the members were taught without; known after ``fit`` alone.
+    recording that the members were taught without. ``moved``: how many clicks they were taught at another
+    moment, since people click early, or late. Both are known after ``fit`` alone.
     """
 
     def __init__(self, classes: Sequence[str], dimension: int, config: SnippetConfig) -> None:
@@ -44,6 +46,7 @@ class SnippetEnsemble:
         )
         self.exemplars: Exemplars | None = None
         self.doubted: dict[str, tuple[Click, ...]] = {}
+        self.moved = 0
 
     @classmethod
     def fit(
@@ -56,12 +59,12 @@ class SnippetEnsemble:
         those of a shorter one that only tells where people click, before a single member.
         """
         ensemble = cls.__new__(cls)
-        ensemble.config, ensemble.exemplars, ensemble.doubted = config, None, {}
+        ensemble.config, ensemble.exemplars, ensemble.doubted, ensemble.moved = config, None, {}, 0
         ensemble.members = tuple[SnippetStage, ...]()
         if scout := scouting(config):
             told = _of_member(0, on_row, scout=True)
             seen = SnippetStage.fit(training_set, scout, name="snippet-scout", **kept, on_row=told)
-            training_set = recentred(seen, training_set) or training_set
+            training_set = ensemble._recentred(seen, training_set)
         names = ["snippet"] if config.members == 1 else [f"snippet-{m + 1}" for m in range(config.members)]
         kernel = config.kernel
         for member, (name, own) in enumerate(zip(names, _each(config), strict=True)):
@@ -98,7 +101,15 @@ class SnippetEnsemble:
             self.doubted = doubted(self, training_set, self.config.belief)
             if self.doubted:
                 training_set = without(training_set, self.doubted)
-        return (recentred(self, training_set) if self.config.habit else None) or training_set
+        return self._recentred(self, training_set) if self.config.habit else training_set
+
+    def _recentred(self, asked: Scorer, training_set: TrainingSet) -> TrainingSet:
+        """The set with its clicks where ``asked`` says that they belong; the very same if it says nothing."""
+        found = recentred(asked, training_set)
+        if found is None:
+            return training_set
+        self.moved = moved(training_set, found)
+        return found
 
     @property
     def classes(self) -> tuple[str, ...]:

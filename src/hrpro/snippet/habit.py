@@ -10,6 +10,7 @@ there; one behind it stays, for there it is the proposal that is wrong. If late,
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -40,7 +41,7 @@ def recentred(snippet: Scorer, training_set: TrainingSet) -> TrainingSet | None:
     if abs(mean) < _OFF + _SURE * error:
         return None
     later = mean < 0
-    moved: dict[str, tuple[Click, ...]] = {}
+    clicks: dict[str, tuple[Click, ...]] = {}
     for item in training_set.recordings:
         each = [
             replace(click, time=float(item.timeline.to_seconds(middle)))
@@ -48,8 +49,13 @@ def recentred(snippet: Scorer, training_set: TrainingSet) -> TrainingSet | None:
             else click
             for click, time, middle, _ in placed[item.id]
         ]
-        moved[item.id] = tuple(sorted(each, key=lambda click: click.time))
-    return replace(training_set, clicks=moved)
+        clicks[item.id] = tuple(sorted(each, key=lambda click: click.time))
+    return replace(training_set, clicks=clicks)
+
+
+def moved(before: TrainingSet, after: TrainingSet) -> int:
+    """How many clicks of a set are at another moment in that which ``recentred`` made of it."""
+    return sum((Counter(clicks) - Counter(after.clicks[id])).total() for id, clicks in before.clicks.items())
 
 
 def _placed(

@@ -122,6 +122,10 @@ def main(
     if show:
         if doubts := sum(map(len, getattr(model.snippet, "doubted", {}).values())):
             print(f"{doubts} clicks were not believed, and may be astray: {folder / DOUBTED}")
+        if moved := getattr(model.snippet, "moved", 0):
+            print(
+                f"you click early, or late, in actions: {moved} clicks were learned from nearer their middle"
+            )
         if judged := told_of_stage_two(model.weighed):
             print(judged)
         print(f"model in {folder / FOLDER}")

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from commands import run
 from hrpro.config import Config
 from hrpro.core.annotations import Click
+from hrpro.data.synthetic import make_dataset
 from hrpro.data.training_set import TrainingSet
 from hrpro.halves import half_config
 from hrpro.proposals.scores import SnippetScores
@@ -55,9 +57,7 @@ def offsets(training_set: TrainingSet) -> list[float]:
 
 
 @pytest.mark.parametrize("way", [-1, 1])
-def test_clicks_of_an_early_or_a_late_habit_are_moved_to_the_middle_and_none_the_other_way(
-    tmp_path: Path, way: int
-) -> None:
+def test_clicks_of_a_habit_are_moved_to_the_middle_and_none_the_other_way(tmp_path: Path, way: int) -> None:
     training_set = clicked(tmp_path, 2.5 * way, 3.0 * way, 2.0 * way, -0.5 * way)
     found = recentred(Sure(), training_set)
     assert found is not None
@@ -81,9 +81,7 @@ def test_a_few_clicks_tell_no_habit(tmp_path: Path) -> None:
     assert recentred(Sure(), unsure) is None
 
 
-def test_what_has_no_click_and_a_click_without_a_proposal_stay_as_they_are(
-    tmp_path: Path,
-) -> None:
+def test_what_has_no_click_and_a_click_without_a_proposal_stay_as_they_are(tmp_path: Path) -> None:
     training_set = clicked(tmp_path, -3.0, recordings=6)
     outside = (*training_set.clicks["b"], Click(158.5 * STRIDE, "run"))
     found = recentred(Sure(), replace(training_set, clicks={**training_set.clicks, "a": (), "b": outside}))
@@ -173,3 +171,20 @@ def test_the_next_method_alone_asks_for_habits() -> None:
     assert not Config().snippet.habit
     assert scouting(Config().with_method("hrpro-next").snippet) is None  # several members
     assert not half_config(EARLY, 0).habit
+
+
+def test_train_tells_how_many_and_leaves_the_clicks_as_they_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = make_dataset(tmp_path / "data", train=12, test=1, classes=2, dim=8, minutes=1.0, rate=2.0)
+    head, *rows = (data / "clicks.csv").read_text().splitlines()
+    early = [f"{id},{max(float(time) - 1.5, 0)},{label}" for id, time, label in (r.split(",") for r in rows)]
+    (data / "early.csv").write_text(before := "\n".join([head, *early, ""]))
+    words = ("--snippet.members=1", "--snippet.steps=120", "--snippet.belief=0", "--stages=1")
+    for habit, points in (("true", "early.csv"), ("false", "early.csv"), ("true", "clicks.csv")):
+        where = tmp_path / f"{habit} {points}"
+        asked = (*words, f"--snippet.habit={habit}", "--points", points)
+        assert run("train", "--data", data, "--run", where, *asked) == 0
+        said = capsys.readouterr().out
+        assert ("you click early, or late, in actions" in said) == (habit == "true" and points == "early.csv")
+    assert (data / "early.csv").read_text() == before

@@ -41,6 +41,27 @@ def peace(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     return results(root)
 
 
+def test_stopped_while_it_asks_where_people_click_it_goes_on(tmp_path: Path) -> None:
+    settings = {"snippet.steps": 90, "snippet.habit": True, "snippet.checkpoint_every": 0}
+    whole = job(dataset(tmp_path / "whole"), settings)
+    told = finish(whole, start(whole))
+    assert [row["step"] for row in told.rows if row["stage"] == "scout"][-1] == 30
+    assert [row["step"] for row in told.rows if row["stage"] == "snippet"][-1] == 90
+
+    cut = job(dataset(tmp_path / "cut"), settings)
+    process = start(cut)
+    wait_for(cut, process, reached("scout", 5))
+    interrupt(process)
+    told = finish(cut, process)
+    assert told.end is not None
+    assert (told.end["end"], process.returncode) == ("stopped", 130)
+    assert not reached("snippet", 1)(told)
+    told = finish(cut, start(cut, 2))
+    assert told.end is not None
+    assert told.end["end"] == "done"
+    assert results(tmp_path / "cut") == results(tmp_path / "whole")
+
+
 def test_stopped_in_stage_one_and_killed_in_stage_two_it_ends_with_the_same_bits(
     tmp_path: Path, peace: dict[str, bytes]
 ) -> None:

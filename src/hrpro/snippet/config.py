@@ -27,7 +27,8 @@ class SnippetConfig(TrainingConfig):
     from it, is below this times the median of its class's clicks is not believed: all members, the first
     trained anew, and exemplars do without it (ours; 0: all are)."""
     habit: bool = False
-    """Where the first member tells that people click early, or late, in actions: move their clicks (ours)."""
+    """Where the first member tells that people click early, or late, in actions, all members learn from their
+    clicks moved to the middle (ours). A single one has another before it, a third as long, that is asked."""
     exemplar_weight: float = 0.3
     """Weight of the exemplars' P beside the networks' (ours; 0, the paper's, does without exemplars)."""
     exemplars: int = 3000

@@ -11,17 +11,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 
 from hrpro.core.annotations import Click
-from hrpro.data.training_set import Recording, TrainingSet
+from hrpro.data.training_set import TrainingSet
 from hrpro.methods import Scorer
-from hrpro.proposals.config import GenerateConfig
-from hrpro.proposals.generate import generate
-from hrpro.proposals.rank import reliable_proposals
+from hrpro.snippet.reliable import reliable_segments
 
 _OFF = 0.05  # of a proposal's length, between its middle and where clicks lie in the mean
 _SURE = 3.0  # standard errors of that mean
@@ -33,21 +30,26 @@ def recentred(snippet: Scorer, training_set: TrainingSet) -> TrainingSet | None:
 
     None where no habit can be told. ``snippet`` learned from these clicks.
     """
-    placed = {item.id: tuple(_placed(snippet, item, training_set)) for item in training_set.recordings}
-    off = [(time - middle) / length for each in placed.values() for _, time, middle, length in each if length]
-    if len(off) < _FEW:
+    times, middles, off = [], [], []
+    for item in training_set.recordings:
+        start_m, end_m = reliable_segments(snippet, training_set, item).T
+        times.append(item.timeline.to_snippets([click.time for click in training_set.clicks[item.id]]))
+        middles.append((start_m + end_m) / 2)
+        off.append((times[-1] - middles[-1]) / (end_m - start_m))
+    every = np.concatenate(off)
+    every = every[np.isfinite(every)]
+    if len(every) < _FEW:
         return None
-    mean, error = float(np.mean(off)), float(np.std(off)) / math.sqrt(len(off))
+    mean, error = float(every.mean()), float(every.std()) / math.sqrt(len(every))
     if abs(mean) < _OFF + _SURE * error:
         return None
-    later = mean < 0
     clicks: dict[str, tuple[Click, ...]] = {}
-    for item in training_set.recordings:
+    for item, time_m, middle_m in zip(training_set.recordings, times, middles, strict=True):
+        wrong_m = middle_m > time_m if mean < 0 else middle_m < time_m  # never where it is NaN
+        seconds_m = item.timeline.to_seconds(middle_m)
         each = [
-            replace(click, time=float(item.timeline.to_seconds(middle)))
-            if (middle > time if later else middle < time)
-            else click
-            for click, time, middle, _ in placed[item.id]
+            replace(click, time=float(seconds)) if wrong else click
+            for click, seconds, wrong in zip(training_set.clicks[item.id], seconds_m, wrong_m, strict=True)
         ]
         clicks[item.id] = tuple(sorted(each, key=lambda click: click.time))
     return replace(training_set, clicks=clicks)
@@ -56,26 +58,3 @@ def recentred(snippet: Scorer, training_set: TrainingSet) -> TrainingSet | None:
 def moved(before: TrainingSet, after: TrainingSet) -> int:
     """How many clicks of a set are at another moment in that which ``recentred`` made of it."""
     return sum((Counter(clicks) - Counter(after.clicks[id])).total() for id, clicks in before.clicks.items())
-
-
-def _placed(
-    snippet: Scorer, item: Recording, training_set: TrainingSet
-) -> Iterator[tuple[Click, float, float, float]]:
-    """Of each click of a recording: itself, its moment, and middle and length of its reliable proposal, in
-    snippets; where it has none, its own moment and 0."""
-    clicks = training_set.clicks[item.id]
-    if not clicks:
-        return
-    scores = snippet.scores(item.features.read_float32())
-    length = len(scores.attention_t)
-    moments = [click.time for click in clicks]
-    cell_m = item.timeline.index(moments, length) + 0.5
-    class_m = np.array([training_set.classes.index(click.label) for click in clicks])
-    found = generate(scores.activation_tc, scores.attention_t, np.unique(class_m), GenerateConfig())
-    chosen_m = reliable_proposals(found, cell_m, class_m)
-    for click, time, chosen in zip(clicks, item.timeline.to_snippets(moments), chosen_m, strict=True):
-        if chosen < 0:
-            yield click, float(time), float(time), 0.0
-        else:
-            start, end = found.segments[chosen]
-            yield click, float(time), float(start + end) / 2, float(end - start)

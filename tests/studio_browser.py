@@ -131,6 +131,15 @@ def hold_first(page: Any, url: str) -> list[Any]:
     return held
 
 
+def until_held(page: Any, held: list[Any]) -> None:
+    """Waits until ``hold_first`` holds an answer."""
+    for _ in range(1500):
+        if held:
+            return
+        page.wait_for_timeout(20)
+    raise AssertionError("nothing was asked for")
+
+
 def release(page: Any, held: list[Any], path: str) -> None:
     """Let the page have what was held back, and the time to show it."""
     route, answer = held

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from studio_browser import hold_first, release
+from studio_browser import hold_first, release, until_held
 from studio_server import Server
 
 pytest.importorskip("playwright.sync_api", reason="needs Playwright, of hrpro[dev]")
@@ -149,11 +149,3 @@ def test_a_job_that_has_stopped_does_not_run_again_by_an_older_answer(page: Any,
     }"""
     )
     assert seen == ["running", "stopped", "stopped", "failed"]
-
-
-def until_held(page: Any, held: list[Any]) -> None:
-    for _ in range(1500):
-        if held:
-            return
-        page.wait_for_timeout(20)
-    raise AssertionError("nothing was asked for")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from studio_browser import until
+from studio_browser import hold_first, release, until, until_held
 from studio_fixtures import contents
 from studio_server import Server
 
@@ -222,6 +222,28 @@ def test_a_verified_segment_is_deleted_by_its_key_and_comes_back(page: Any, trai
     expect(bar).to_have_count(1)
     (segment,) = stored(trained, "segments")
     assert (segment["start"], segment["end"]) == (item["start"], item["end"])
+
+
+def test_what_is_chosen_by_hand_while_predictions_come_stays_chosen(page: Any, trained: Server) -> None:
+    item = item_of(trained, chosen(page))
+    other = next(
+        one
+        for one in trained.get("/api/review?verdict=all&limit=500")["items"]
+        if one["video"] != item["video"]
+    )
+    same = {key: other[key] for key in ("video", "start", "end", "class")}
+    trained.ops({"op": "add_segment", "id": "t" * 20, "origin": "drawn", **same})
+    held = hold_first(page, "**/api/predictions?*")
+    page.locator(f"[role=option][data-id='{other['id']}']").click()
+    bar = page.locator(".reach button", has_text="Verified segment")
+    expect(bar).to_have_count(1)
+    bar.evaluate("(button) => button.click()")
+    until_held(page, held)
+    release(page, held, "/api/predictions")
+    expect(page.locator(".reach button", has_text="Predicted segment").first).to_be_attached()
+    page.keyboard.press("Delete")
+    expect(bar).to_have_count(0)
+    assert stored(trained, "segments") == []
 
 
 def find_edge(page: Any, canvas: dict[str, float], y: float) -> float:

@@ -93,7 +93,8 @@ export function mountReview(root, ctx) {
     }
     const played = awaited === id;
     if (played) awaited = null;
-    if (queue.at !== id || state.get("video") !== item.video) return; // something else was asked for meanwhile
+    const chosen = state.get("selection")?.id ?? id; // by hand, while the predictions came
+    if (queue.at !== id || state.get("video") !== item.video || (other && chosen !== id)) return; // something else was asked for
     if (card.draft(id)) edited(item, card.draft(id));
     ctx.player.pause();
     ctx.player.seek(seen.start);

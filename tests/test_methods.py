@@ -64,7 +64,11 @@ def test_what_a_method_does_not_read_is_not_in_its_settings() -> None:
         "proposals",
         "suppress",
     }
-    assert Config().with_method("hrpro-next").instance.regression_weight == 0
+    ours = Config().with_method("hrpro-next")
+    assert ours.instance.regression_weight == 0
+    assert ours.instance.fusion == "product"
+    assert ours.instance.exemplar_weight == "judged"
+    assert (ours.snippet.exemplar_weight, Config().snippet.exemplar_weight) == (0.5, 0.3)
     assert Config().with_method("base").snippet.blocks == 0
 
 

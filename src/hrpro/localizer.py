@@ -24,6 +24,7 @@ from hrpro.data.folder import Dataset
 from hrpro.data.supervised import SupervisedSet
 from hrpro.data.training_set import TrainingSet
 from hrpro.halves import Halves
+from hrpro.instance.fusion import fused
 from hrpro.instance.stage import InstanceStage, Refined
 from hrpro.methods import METHODS, StageOne
 from hrpro.model_file import Stored, read_model, write_model
@@ -144,6 +145,7 @@ class HRPro:
             views = StageOneViews(snippet, training_set, config, model.offset)
             told = {**kept, "made_from": views.made_from}
             model.instance = InstanceStage.fit(training_set.classes, views, config.instance, **told)
+            config = model.config = replace(config, instance=model.instance.config)
             if config.instance.has_network and config.instance.completeness_weight == "judged":
                 halves = halves or Halves(training_set, config.snippet, **kept)
                 model.weighed = weigh(model, views.names, views.pools, halves)
@@ -214,14 +216,15 @@ class HRPro:
         stage 2 had no network."""
         segments, labels, ranks = proposals.segments, proposals.labels, proposals.oic
         if refined is not None:
-            like = self._config().instance.exemplar_weight
-            ranks = proposals.oic + like * refined.likeness + (weight or 0) * refined.completeness
+            rule = self._config().instance
+            how = {"like": rule.like, "weight": weight or 0.0, "fusion": rule.fusion}
+            ranks = fused(proposals.oic, refined.likeness, refined.completeness, **how)
             # Score-refined and boundary-refined part, as in the paper's inference.
-            if weight is not None and self._config().instance.regression_weight:
+            if weight is not None and rule.regression_weight:
                 segments = np.concatenate([segments, refined.segments])
                 labels = np.concatenate([labels, labels])
-                again = like * refined.refined_likeness + weight * refined.refined_completeness
-                ranks = np.concatenate([ranks, proposals.oic + again])
+                told = (refined.refined_likeness, refined.refined_completeness)
+                ranks = np.concatenate([ranks, fused(proposals.oic, *told, **how)])
         rule = self._config().suppress
         kept, final = soft_nms(
             segments, ranks, labels, sigma=rule.sigma, floor=rule.floor, limit=rule.limit or None

@@ -70,8 +70,8 @@ METHODS: Mapping[str, Method] = {
         _OURS,
         stages=(1, 2),
         also=("boundaries",),
-        settings={"narrow": True, "habit": True},
-        instance={"regression_weight": 0.0},
+        settings={"narrow": True, "habit": True, "exemplar_weight": 0.5},
+        instance={"regression_weight": 0.0, "fusion": "product", "exemplar_weight": "judged"},
     ),
     "base": Method(
         "HR-Pro's baseline: eq. 1 alone, one network",

@@ -10,6 +10,7 @@ from hrpro.training.config import TrainingConfig
 
 Source = Literal["raw", "embedded", "both"]
 ScoreLoss = Literal["bce", "smooth_l1"]
+Fusion = Literal["sum", "product"]
 
 
 @dataclass(frozen=True)
@@ -56,17 +57,22 @@ class InstanceConfig(TrainingConfig):
     """Moved and stretched copies of its prototypes added to them (ours), since the candidates of recordings
     that stage 1 was trained on are cleaner than those it will meet."""
 
+    fusion: Fusion = "sum"
+    """How a detection's OIC, which weighs 1, and its completeness make one score: their weighted sum, as in
+    the paper, or their weighted geometric mean (ours), which is low where either is."""
     completeness_weight: float | Literal["judged"] = "judged"
-    """Detections score OIC + this * completeness (the paper adds them evenly: 1). judged: chosen on training
-    recordings that were kept apart, by their clicks, and the network is left out where it adds little."""
-    exemplar_weight: float = 0.2
-    """Detections also score this * completeness by likeness to the training's proposals (ours; 0: none)."""
+    """Weight of completeness by the network (the paper's is 1). judged: chosen on training recordings that
+    were kept apart, by their clicks, and the network is left out where it adds little."""
+    exemplar_weight: float | Literal["judged"] = 0.2
+    """Weight of completeness by likeness to the training's proposals (ours; 0: none). judged, with a product
+    alone: by how much it tells of training recordings that were kept apart."""
     exemplars: int = 3072
     """Proposals that are remembered for it, at most."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name, choices in (("source", get_args(Source)), ("score_loss", get_args(ScoreLoss))):
+        named = (("source", Source), ("score_loss", ScoreLoss), ("fusion", Fusion))
+        for name, choices in ((name, get_args(kind)) for name, kind in named):
             if getattr(self, name) not in choices:
                 raise ConfigError(
                     f"must be one of {', '.join(choices)}, not {getattr(self, name)!r}", where=name
@@ -77,9 +83,12 @@ class InstanceConfig(TrainingConfig):
         for name in ("regression_tiou", "attention_threshold"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"must lie in [0, 1], not {getattr(self, name)}", where=name)
-        given = () if self.completeness_weight == "judged" else ("completeness_weight",)
-        shares = ("extension", "score_weight", "regression_weight", "negatives", "exemplar_weight")
-        for name in (*shares, *given):
+        if self.exemplar_weight == "judged" and self.fusion != "product":
+            mend = "give a number, or set instance.fusion: product"
+            raise ConfigError("is judged for a product alone", where="exemplar_weight", mend=mend)
+        weights = ("completeness_weight", "exemplar_weight")
+        given = (name for name in weights if getattr(self, name) != "judged")
+        for name in ("extension", "score_weight", "regression_weight", "negatives", *given):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise ConfigError(f"must be 0 or more, not {getattr(self, name)}", where=name)
         for name, least in (("hidden", 2), ("exemplars", 1)):
@@ -109,6 +118,11 @@ class InstanceConfig(TrainingConfig):
         return 0.0 if self.completeness_weight == "judged" else float(self.completeness_weight)
 
     @property
+    def like(self) -> float:
+        """Weight of likeness; 0 where it is still to be judged."""
+        return 0.0 if self.exemplar_weight == "judged" else float(self.exemplar_weight)
+
+    @property
     def highest(self) -> float:
         """What it adds to a score at most."""
-        return self.weight + self.exemplar_weight
+        return self.weight + self.like if self.fusion == "sum" else 0.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from hrpro.instance.examples import Views, teaching
 from hrpro.instance.exemplars import ProposalExemplars
 from hrpro.instance.network import InstanceNetwork, InstanceOutput, Spans, refine
 from hrpro.instance.task import InstanceTask
+from hrpro.instance.worth import judged_weight
 from hrpro.proposals.generate import Proposals
 from hrpro.training.loop import train
 
@@ -42,6 +43,8 @@ class Refined:
 
 class InstanceStage:
     """A stage-2 network and exemplars, their classes and settings; usable on candidates from anywhere.
+
+    Once taught, ``config`` has the weight that the exemplars were judged to have.
 
     ``network`` is None where both its heads are off, ``exemplars`` without training and where
     ``config.exemplar_weight`` is 0.
@@ -94,7 +97,10 @@ class InstanceStage:
             stage.network.load_state_dict(weights.ema)
             stage.network.eval()
         if config.exemplar_weight:
-            stage.exemplars = ProposalExemplars.fit(views, indices, known.mean, len(stage.classes), config)
+            learned = (views, indices, known.mean, len(stage.classes), config)
+            stage.exemplars = ProposalExemplars.fit(*learned)
+            if config.exemplar_weight == "judged":
+                stage.config = replace(config, exemplar_weight=judged_weight(*learned))
         return stage
 
     def without_network(self) -> InstanceStage:

@@ -37,12 +37,17 @@ def test_the_least_weight_that_is_as_good_as_the_best() -> None:
     assert best_weight({0: 0.60, 0.1: 0.612, 0.2: 0.605, 1.0: 0.57}) == 0, "gained by luck"
     assert best_weight({0: 0.60, 0.1: 0.5, 1.0: 0.4}) == 0
     assert best_weight({}) == 0
+    assert best_weight({0: 0.60, 0.5: 0.606, 1.0: 0.605}) == 0
+    assert best_weight({0: 0.60, 0.5: 0.606, 1.0: 0.605}, "product") == 0.5
+    assert best_weight({0: 0.60, 0.5: 0.604, 1.0: 0.603}, "product") == 0
+    assert best_weight({0: 0.60, 0.5: 0.606, 1.0: 0.59}, "product") == 0
 
 
 def test_what_was_found_is_told() -> None:
     assert "counts 0.1" in told({0: 0.6, 0.1: 0.65})
     assert "from 0.600 to 0.650" in told({0: 0.6, 0.1: 0.65})
     assert "left out" in told({0: 0.6, 0.1: 0.55})
+    assert "counts 0.5" in told({0: 0.6, 0.5: 0.607}, "product")
     assert told({}) == ""
 
 
@@ -80,7 +85,7 @@ def test_it_is_judged_by_reliable_proposals_of_recordings_not_seen(
 
 
 def test_left_out_its_exemplars_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hrpro.trust._LEAST", 2.0)
+    monkeypatch.setattr("hrpro.trust._LEAST", {"sum": 2.0})
     training_set = by_hand(tmp_path / "data", SEVERAL)
     config = judged_config()
     model = HRPro(config).fit(training_set)

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 WEIGHTS: Mapping[Fusion, tuple[float, ...]] = {"sum": (0.05, 0.1, 0.2, 0.35, 0.5, 1.0), "product": (0.5, 1.0)}
 """Those that are tried. A product's curve is flat from a half on, where a sum's falls."""
 TIOUS = "0.1:0.7"
-_LEAST = 0.01  # of mAP that the best weight has to gain, or the network is left out
+# Of mAP that the best weight has to gain, or the network is left out. Of many weights one gains by luck.
+_LEAST: Mapping[Fusion, float] = {"sum": 0.01, "product": 0.005}
 _ALIKE = 0.0025  # of weights that differ by no more the least is taken
 
 
@@ -69,12 +70,12 @@ def weigh(model: HRPro, names: Sequence[str], pools: Sequence[Pool], halves: Hal
     }
 
 
-def best_weight(by_weight: Mapping[float, float]) -> float:
+def best_weight(by_weight: Mapping[float, float], fusion: Fusion = "sum") -> float:
     """The least weight that is as good as the best; 0, without the network, where the best gains too little,
     all together gain nothing, or none could be judged."""
     gains = {weight: value - by_weight[0] for weight, value in by_weight.items() if weight}
     best = max(gains.values(), default=0.0)
-    if best < _LEAST or sum(gains.values()) <= 0:
+    if best < _LEAST[fusion] or sum(gains.values()) <= 0:
         return 0.0
     return min(weight for weight, gain in gains.items() if best - gain <= _ALIKE)
 
@@ -96,11 +97,11 @@ def _both_stages(model: HRPro, half: Half) -> HRPro | None:
         return None
 
 
-def told(by_weight: Mapping[float, float]) -> str:
+def told(by_weight: Mapping[float, float], fusion: Fusion = "sum") -> str:
     """What was found, in a sentence; empty where nothing was judged."""
     if not by_weight:
         return ""
-    weight, without = best_weight(by_weight), by_weight[0]
+    weight, without = best_weight(by_weight, fusion), by_weight[0]
     if weight:
         gain = f"from {without:.3f} to {by_weight[weight]:.3f}"
         return f"stage 2's network counts {weight:g}: on training recordings kept apart it brings mAP {gain}"

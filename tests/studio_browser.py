@@ -141,7 +141,8 @@ def until_held(page: Any, held: list[Any]) -> None:
 
 
 def release(page: Any, held: list[Any], path: str) -> None:
-    """Let the page have what was held back, and the time to show it."""
+    """Let the page have what was held back, once it is, and the time to show it."""
+    until_held(page, held)
     route, answer = held
     with page.expect_response(lambda response: path in response.url):
         route.fulfill(response=answer)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from studio_browser import hold_first, release, until, until_held
+from studio_browser import hold_first, release, until
 from studio_fixtures import contents
 from studio_server import Server
 
@@ -238,7 +238,6 @@ def test_what_is_chosen_by_hand_while_predictions_come_stays_chosen(page: Any, t
     bar = page.locator(".reach button", has_text="Verified segment")
     expect(bar).to_have_count(1)
     bar.evaluate("(button) => button.click()")
-    until_held(page, held)
     release(page, held, "/api/predictions")
     expect(page.locator(".reach button", has_text="Predicted segment").first).to_be_attached()
     page.keyboard.press("Delete")

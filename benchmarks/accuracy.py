@@ -152,7 +152,8 @@ def trials(
             name = row if "stages" in changes else "stage 1 alone"
             yield name, score(dataset, found), f"{first:.0f} s", found
         if config.stages > 1:
-            note = f"{first:.0f} + {second:.0f} s  {told(model.weighed)}"
+            assert model.config is not None
+            note = f"{first:.0f} + {second:.0f} s  {told(model.weighed, model.config.instance.fusion)}"
             found = predict_recordings(model, judge)
             yield row, score(dataset, found), note, found
 

@@ -8,17 +8,20 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hrpro.core.errors import ConfigError
+from hrpro.data.batches import statistics
 from hrpro.instance.config import InstanceConfig
 from hrpro.instance.examples import draw
+from hrpro.instance.exemplars import ProposalExemplars
 from hrpro.instance.fusion import fused
 from hrpro.instance.stage import InstanceStage
-from hrpro.instance.worth import LEAST, Part, weight_of
+from hrpro.instance.worth import LEAST, judged_weight
 from hrpro.localizer import HRPro
-from test_instance_stage import CLASSES, candidates, many
+from test_instance_stage import CLASSES, many
 from tiny_sets import INSTANCE, tiny_config, usual
 
 PRODUCT: dict[str, Any] = {"fusion": "product", "exemplar_weight": "judged"}
@@ -54,58 +57,24 @@ def test_a_product_lies_between_its_parts(
     assert higher >= found - 1e-12
 
 
-def test_they_weigh_what_they_tell_of_recordings_they_do_not_know() -> None:
+def test_likeness_weighs_what_it_tells_of_recordings_it_does_not_know() -> None:
     scenes = many(8, seed=1)
-    config = replace(JUDGED, completeness_weight="judged", steps=40)
-    parts = {"likeness": [0.0, 0.0], "network": [0.0, 0.0]}
-    short = replace(config, steps=10, completeness_weight=LEAST, exemplar_weight=LEAST)
+    indices, count = list(range(8)), len(CLASSES)
+    mean = statistics(map(scenes.features, indices)).mean
+    missed = spread = 0.0
     for known in (0, 1):
-        taught = Part(scenes, range(known, 8, 2))
-        half = InstanceStage.fit(CLASSES, taught, short)
-        assert half.exemplars is not None
-        assert half.network is not None
-        for index in range(1 - known, 8, 2):
-            drawn = draw(scenes.pools[index], 2, np.random.default_rng([config.seed, index]), config)
-            true_nc, features = drawn.completeness_nc, scenes.features(index)
-            for label in (0, 1):
-                given = candidates(drawn.segments_n2, np.full(len(true_nc), label))
-                found = half.refine(features, given)
-                mean = true_nc.mean()
-                for name, told in (("likeness", found.likeness), ("network", found.completeness)):
-                    parts[name][0] += float(((true_nc[:, label] - told) ** 2).sum())
-                    parts[name][1] += float(((true_nc[:, label] - mean) ** 2).sum())
-    expected = {name: 1 - missed / spread for name, (missed, spread) in parts.items()}
-    assert expected["likeness"] > 0.5
-    stage = InstanceStage.fit(CLASSES, scenes, config)
-    likeness = expected["likeness"]
-    assert stage.config.exemplar_weight == pytest.approx(likeness / (1 - likeness) / 2, rel=1e-3)
-    assert (stage.network is None) == (expected["network"] < likeness)
-
-
-@pytest.mark.parametrize("known", [{"likeness": 0.5, "network": 0.6}, {"likeness": 0.6, "network": 0.5}])
-def test_a_network_that_tells_less_than_likeness_is_left_out(
-    monkeypatch: pytest.MonkeyPatch, known: dict[str, float]
-) -> None:
-    monkeypatch.setattr("hrpro.instance.stage.explained", lambda *_: known)
-    config = replace(JUDGED, completeness_weight="judged")
-    stage = InstanceStage.fit(CLASSES, many(4, seed=1), config)
-    assert stage.exemplars is not None
-    assert stage.config.like == weight_of(known["likeness"])
-    if known["network"] > known["likeness"]:
-        assert stage.network is not None
-        assert stage.config.weight == weight_of(0.6) == pytest.approx(0.75)
-    else:
-        assert stage.network is None
-        assert not stage.config.has_network
-
-
-def test_given_weights_are_kept() -> None:
-    given = replace(JUDGED, completeness_weight=0.7, exemplar_weight=0.3)
-    assert InstanceStage.fit(CLASSES, many(4, seed=1), given).config == given
-    alone = replace(JUDGED, completeness_weight="judged", exemplar_weight=0.0)
-    stage = InstanceStage.fit(CLASSES, many(4, seed=1), alone)
-    assert stage.network is not None
-    assert stage.config.weight >= LEAST
+        exemplars = ProposalExemplars.fit(scenes, indices[known::2], mean, count, JUDGED)
+        for index in indices[1 - known :: 2]:
+            drawn = draw(scenes.pools[index], count, np.random.default_rng([JUDGED.seed, index]), JUDGED)
+            segments_n2 = torch.from_numpy(drawn.segments_n2).float()
+            told = exemplars.completeness(torch.tensor(scenes.features(index)), segments_n2).numpy()
+            missed += ((drawn.completeness_nc - told) ** 2).sum()
+            spread += ((drawn.completeness_nc - drawn.completeness_nc.mean()) ** 2).sum()
+    explained = 1 - missed / spread
+    assert explained > 0.5
+    found = judged_weight(scenes, indices, mean, count, JUDGED)
+    assert found == pytest.approx(explained / (1 - explained) / 2, rel=1e-4)
+    assert found > LEAST
 
 
 def test_where_it_tells_nothing_it_has_the_least_weight() -> None:
@@ -115,15 +84,14 @@ def test_where_it_tells_nothing_it_has_the_least_weight() -> None:
     assert stage.config.exemplar_weight == LEAST
 
 
-@pytest.mark.parametrize("count", [1, 2])
-def test_where_half_has_nothing_to_teach_it_has_the_least_weight(count: int) -> None:
-    scenes = many(count, seed=1)
-    if count == 2:
-        none = {"prototypes_m2": np.zeros((0, 2)), "prototype_classes": np.zeros(0, np.int64)}
-        scenes.pools[1] = replace(scenes.pools[1], **none)
-    stage = InstanceStage.fit(CLASSES, scenes, replace(JUDGED, completeness_weight="judged"))
-    assert stage.config.exemplar_weight == LEAST
-    assert stage.network is None
+@pytest.mark.parametrize("indices", [[0], [0, 1]])
+def test_where_half_has_nothing_to_teach_it_has_the_least_weight(indices: list[int]) -> None:
+    scenes = many(2, seed=1)
+    empty = scenes.pools[1]
+    none = {"prototypes_m2": np.zeros((0, 2)), "prototype_classes": np.zeros(0, np.int64)}
+    scenes.pools[1] = replace(empty, **none)
+    mean = statistics(map(scenes.features, indices)).mean
+    assert judged_weight(scenes, indices, mean, len(CLASSES), JUDGED) == LEAST
 
 
 def test_a_model_ranks_by_the_product_and_keeps_the_weight_it_found(tmp_path: Path) -> None:

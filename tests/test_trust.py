@@ -15,6 +15,7 @@ from hrpro.config import Config
 from hrpro.core.annotations import Segment
 from hrpro.core.errors import NonFiniteError
 from hrpro.halves import Halves
+from hrpro.instance.config import Fusion
 from hrpro.localizer import HRPro
 from hrpro.metrics.detection import mean_average_precision
 from hrpro.trust import WEIGHTS, best_weight, half_instance, told, weigh
@@ -36,24 +37,30 @@ def test_the_least_weight_that_is_as_good_as_the_best() -> None:
     assert best_weight({0: 0.60, 0.1: 0.612, 0.2: 0.605, 1.0: 0.57}) == 0, "gained by luck"
     assert best_weight({0: 0.60, 0.1: 0.5, 1.0: 0.4}) == 0
     assert best_weight({}) == 0
+    assert best_weight({0: 0.60, 0.5: 0.606, 1.0: 0.605}) == 0
+    assert best_weight({0: 0.60, 0.5: 0.606, 1.0: 0.605}, "product") == 0.5
+    assert best_weight({0: 0.60, 0.5: 0.604, 1.0: 0.603}, "product") == 0
+    assert best_weight({0: 0.60, 0.5: 0.606, 1.0: 0.59}, "product") == 0
 
 
 def test_what_was_found_is_told() -> None:
     assert "counts 0.1" in told({0: 0.6, 0.1: 0.65})
     assert "from 0.600 to 0.650" in told({0: 0.6, 0.1: 0.65})
     assert "left out" in told({0: 0.6, 0.1: 0.55})
+    assert "counts 0.5" in told({0: 0.6, 0.5: 0.607}, "product")
     assert told({}) == ""
 
 
-@pytest.mark.parametrize(("enough", "each"), [(1000, 1), (4, 2)])
+@pytest.mark.parametrize(("enough", "each", "fusion"), [(1000, 1, "sum"), (4, 2, "sum"), (4, 2, "product")])
 def test_it_is_judged_by_reliable_proposals_of_recordings_not_seen(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, enough: int, each: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, enough: int, each: int, fusion: Fusion
 ) -> None:
     monkeypatch.setattr("hrpro.trust.ENOUGH", enough)
     training_set = by_hand(tmp_path / "data", SEVERAL)
     config = judged_config()
+    config = replace(config, instance=replace(config.instance, fusion=fusion))
     model = HRPro(config).fit(training_set)
-    assert set(model.weighed) == {0, *WEIGHTS}
+    assert set(model.weighed) == {0, *WEIGHTS[fusion]}
     assert model.snippet is not None
 
     whole = StageOneViews(model.snippet, training_set, config)
@@ -64,7 +71,7 @@ def test_it_is_judged_by_reliable_proposals_of_recordings_not_seen(
         ]
         for name, p in zip(whole.names, whole.pools, strict=True)
     }
-    for weight in (0.0, 0.2):
+    for weight in (0.0, WEIGHTS[fusion][-1]):
         found = {}
         for half in Halves(training_set, config.snippet).each:
             own = replace(half_instance(config.instance, half.seed), completeness_weight=weight)
@@ -78,7 +85,7 @@ def test_it_is_judged_by_reliable_proposals_of_recordings_not_seen(
 
 
 def test_left_out_its_exemplars_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hrpro.trust._LEAST", 2.0)
+    monkeypatch.setattr("hrpro.trust._LEAST", {"sum": 2.0})
     training_set = by_hand(tmp_path / "data", SEVERAL)
     config = judged_config()
     model = HRPro(config).fit(training_set)

@@ -149,7 +149,7 @@ class HRPro:
             if config.instance.has_network and config.instance.completeness_weight == "judged":
                 halves = halves or Halves(training_set, config.snippet, **kept)
                 model.weighed = weigh(model, views.names, views.pools, halves)
-                weight = best_weight(model.weighed)
+                weight = best_weight(model.weighed, config.instance.fusion)
                 own = replace(config.instance, completeness_weight=weight)
                 if not weight and own.exemplar_weight:
                     own, model.instance = own.without_network(), model.instance.without_network()

@@ -19,16 +19,18 @@ from typing import TYPE_CHECKING
 from hrpro.core.annotations import Detections, Segment
 from hrpro.core.errors import naming
 from hrpro.halves import ENOUGH, Half, Halves, spread
-from hrpro.instance.config import InstanceConfig
+from hrpro.instance.config import Fusion, InstanceConfig
 from hrpro.instance.examples import NothingToLearn, Pool
 from hrpro.metrics.detection import mean_average_precision
 
 if TYPE_CHECKING:
     from hrpro.localizer import HRPro
 
-WEIGHTS = (0.05, 0.1, 0.2, 0.35, 0.5, 1.0)
+WEIGHTS: Mapping[Fusion, tuple[float, ...]] = {"sum": (0.05, 0.1, 0.2, 0.35, 0.5, 1.0), "product": (0.5, 1.0)}
+"""Those that are tried. A product's curve is flat from a half on, where a sum's falls."""
 TIOUS = "0.1:0.7"
-_LEAST = 0.01  # of mAP that the best weight has to gain, or the network is left out
+# Of mAP that the best weight has to gain, or the network is left out. Of many weights one gains by luck.
+_LEAST: Mapping[Fusion, float] = {"sum": 0.01, "product": 0.005}
 _ALIKE = 0.0025  # of weights that differ by no more the least is taken
 
 
@@ -38,7 +40,8 @@ def weigh(model: HRPro, names: Sequence[str], pools: Sequence[Pool], halves: Hal
 
     pools: of the training recordings ``names``, with the whole model's reliable proposals.
     """
-    classes = model.classes
+    assert model.config is not None
+    classes, weights = model.classes, WEIGHTS[model.config.instance.fusion]
     reliable = {
         name: tuple(
             Segment(float(start), float(end), classes[label])
@@ -57,7 +60,7 @@ def weigh(model: HRPro, names: Sequence[str], pools: Sequence[Pool], halves: Hal
                 scores = half.network.scores(features_td)
                 proposals, refined = judged.read(features_td, scores)
                 found[0][item.id] = judged.ranked(scores, proposals, refined, None)
-                for weight in WEIGHTS:
+                for weight in weights:
                     found[weight][item.id] = judged.ranked(scores, proposals, refined, weight)
     if not any(reliable[id] for id in found[0]):
         return {}
@@ -67,19 +70,21 @@ def weigh(model: HRPro, names: Sequence[str], pools: Sequence[Pool], halves: Hal
     }
 
 
-def best_weight(by_weight: Mapping[float, float]) -> float:
+def best_weight(by_weight: Mapping[float, float], fusion: Fusion = "sum") -> float:
     """The least weight that is as good as the best; 0, without the network, where the best gains too little,
     all together gain nothing, or none could be judged."""
     gains = {weight: value - by_weight[0] for weight, value in by_weight.items() if weight}
     best = max(gains.values(), default=0.0)
-    if best < _LEAST or sum(gains.values()) <= 0:
+    if best < _LEAST[fusion] or sum(gains.values()) <= 0:
         return 0.0
     return min(weight for weight, gain in gains.items() if best - gain <= _ALIKE)
 
 
 def half_instance(config: InstanceConfig, seed: int) -> InstanceConfig:
     """Settings of the stage 2 that a half teaches: a quarter of the steps."""
-    return replace(config, steps=max(config.steps // 4, 1), seed=seed, completeness_weight=min(WEIGHTS))
+    return replace(
+        config, steps=max(config.steps // 4, 1), seed=seed, completeness_weight=min(WEIGHTS["sum"])
+    )
 
 
 def _both_stages(model: HRPro, half: Half) -> HRPro | None:
@@ -92,11 +97,11 @@ def _both_stages(model: HRPro, half: Half) -> HRPro | None:
         return None
 
 
-def told(by_weight: Mapping[float, float]) -> str:
+def told(by_weight: Mapping[float, float], fusion: Fusion = "sum") -> str:
     """What was found, in a sentence; empty where nothing was judged."""
     if not by_weight:
         return ""
-    weight, without = best_weight(by_weight), by_weight[0]
+    weight, without = best_weight(by_weight, fusion), by_weight[0]
     if weight:
         gain = f"from {without:.3f} to {by_weight[weight]:.3f}"
         return f"stage 2's network counts {weight:g}: on training recordings kept apart it brings mAP {gain}"

@@ -62,8 +62,7 @@ class InstanceConfig(TrainingConfig):
     the paper, or their weighted geometric mean (ours), which is low where either is."""
     completeness_weight: float | Literal["judged"] = "judged"
     """Weight of completeness by the network (the paper's is 1). judged: chosen on training recordings that
-    were kept apart, by their clicks, and the network is left out where it adds little; with a product by how
-    much it tells of them, and left out where likeness tells more."""
+    were kept apart, by their clicks, and the network is left out where it adds little."""
     exemplar_weight: float | Literal["judged"] = 0.2
     """Weight of completeness by likeness to the training's proposals (ours; 0: none). judged, with a product
     alone: by how much it tells of training recordings that were kept apart."""
@@ -112,17 +111,6 @@ class InstanceConfig(TrainingConfig):
     def without_network(self) -> InstanceConfig:
         """The same with its exemplars alone."""
         return replace(self, score_weight=0.0, regression_weight=0.0, completeness_weight=0.0)
-
-    @property
-    def unjudged(self) -> tuple[str, ...]:
-        """Weights that are still to be judged."""
-        weights = ("exemplar_weight", *(["completeness_weight"] if self.score_weight else []))
-        return tuple(name for name in weights if getattr(self, name) == "judged")
-
-    @property
-    def judged_in_product(self) -> bool:
-        """Whether stage 2 itself finds out what it weighs."""
-        return self.fusion == "product" and bool(self.unjudged)
 
     @property
     def weight(self) -> float:

@@ -20,11 +20,10 @@ from hrpro.instance.examples import Views, teaching
 from hrpro.instance.exemplars import ProposalExemplars
 from hrpro.instance.network import InstanceNetwork, InstanceOutput, Spans, refine
 from hrpro.instance.task import InstanceTask
-from hrpro.instance.worth import LEAST, Told, explained, weight_of
+from hrpro.instance.worth import judged_weight
 from hrpro.proposals.generate import Proposals
 from hrpro.training.loop import train
 
-TELLERS = {"exemplar_weight": "likeness", "completeness_weight": "network"}
 _AT_ONCE = 2048
 _SHORTEST = 0.1  # a refined proposal below this part of its length is taken for a failed refinement
 
@@ -45,7 +44,7 @@ class Refined:
 class InstanceStage:
     """A stage-2 network and exemplars, their classes and settings; usable on candidates from anywhere.
 
-    Once taught, ``config`` has the weights that a product was judged by.
+    Once taught, ``config`` has the weight that the exemplars were judged to have.
 
     ``network`` is None where both its heads are off, ``exemplars`` without training and where
     ``config.exemplar_weight`` is 0.
@@ -98,41 +97,11 @@ class InstanceStage:
             stage.network.load_state_dict(weights.ema)
             stage.network.eval()
         if config.exemplar_weight:
-            stage.exemplars = ProposalExemplars.fit(views, indices, known.mean, len(stage.classes), config)
-        if config.judged_in_product:
-            stage = stage._judged(views, indices, progress)
+            learned = (views, indices, known.mean, len(stage.classes), config)
+            stage.exemplars = ProposalExemplars.fit(*learned)
+            if config.exemplar_weight == "judged":
+                stage.config = replace(config, exemplar_weight=judged_weight(*learned))
         return stage
-
-    def _judged(self, views: Views, indices: Sequence[int], progress: bool) -> InstanceStage:
-        """The same with the weights that it is worth, by stages that halves of the recordings teach; without
-        its network, where that explains less of what it does not know than likeness does."""
-        steps = max(self.config.steps // 4, 1)
-        short = replace(self.config, **dict.fromkeys(self.config.unjudged, LEAST), steps=steps)
-
-        def teach(known: Views) -> Callable[[NDArray[np.float32], NDArray[np.float64]], Told]:
-            return InstanceStage.fit(self.classes, known, short, progress=progress).to("cpu")._told
-
-        part = explained(views, indices, len(self.classes), self.config, teach)
-        found = {name: weight_of(part.get(TELLERS[name], 0.0)) for name in self.config.unjudged}
-        stage = copy(self)
-        stage.config = replace(self.config, **found)
-        lesser = part.get("network", 0.0) < part.get("likeness", 0.0) or not part
-        if "completeness_weight" in found and self.exemplars is not None and lesser:
-            return stage.without_network()
-        return stage
-
-    @torch.inference_mode()
-    def _told(self, features_td: NDArray[np.float32], segments_n2: NDArray[np.float64]) -> Told:
-        """Completeness [n, C] of proposals, by who tells it."""
-        features, segments = torch.tensor(features_td), torch.from_numpy(segments_n2).float()
-        found: Told = {}
-        if self.exemplars is not None:
-            found["likeness"] = self.exemplars.completeness(features, segments).numpy()
-        if self.network is not None:
-            output = self._read(self.network, self.network.snippets(features), segments)
-            if output.logits_nc is not None and self.config.class_aware:
-                found["network"] = output.logits_nc.sigmoid().numpy()
-        return found
 
     def without_network(self) -> InstanceStage:
         """The same exemplars alone."""

@@ -52,11 +52,7 @@ def settings(training_set: TrainingSet, spec: Spec) -> Config:
 
 def _train(training_set: TrainingSet, run: Path, config: Config, tell: Teller) -> None:
     half, second = half_config(config.snippet, 0).steps, 0
-    if (
-        config.stages > 1
-        and config.instance.completeness_weight == "judged"
-        and config.instance.fusion == "sum"
-    ):
+    if config.stages > 1 and config.instance.completeness_weight == "judged":
         second = half_instance(config.instance, 0).steps
     scout = scouting(config.snippet)
     totals = {

@@ -126,7 +126,8 @@ def main(
             print(
                 f"you click early, or late, in actions: {moved} clicks were learned from nearer their middle"
             )
-        if judged := told_of_stage_two(model.weighed):
+        assert model.config is not None
+        if judged := told_of_stage_two(model.weighed, model.config.instance.fusion):
             print(judged)
         print(f"model in {folder / FOLDER}")
     return code
